@@ -1,0 +1,32 @@
+/** Messages that are given up: kept in `DEAD` with the error, so that a person can look and replay. */
+import type { NatsConnection } from '@nats-io/transport-node'
+import type { Logger } from 'pino'
+import type { Delivery } from '../bus/delivery.ts'
+import { Publisher } from '../bus/publisher.ts'
+import type { DeadLetter } from '../contract/dead-letter.ts'
+import { toFailure } from '../contract/failure.ts'
+import { STREAM, type StreamName } from '../contract/streams.ts'
+import { subject } from '../contract/subjects.ts'
+import { encode } from '../wire/message.ts'
+
+/** Stores the dead letter, then acks the message. */
+export type BuryLetter = (stream: StreamName, delivery: Delivery, error: unknown) => Promise<void>
+
+export function deadLetters(nc: NatsConnection, by: string, log: Logger): BuryLetter {
+  const publisher = new Publisher(nc, { stream: STREAM.dead })
+  return async (stream, delivery, error) => {
+    log.error({ stream, subject: delivery.subject, err: error }, 'message given up')
+    const letter: DeadLetter = {
+      stream,
+      subject: delivery.subject,
+      sequence: delivery.sequence,
+      body: delivery.data,
+      error: toFailure(error, 'POISON'),
+      by,
+      at: Date.now(),
+    }
+    // The sequence is part of the name: the same message is buried once, however often it is delivered.
+    await publisher.create({ subject: `${subject.dead(stream, delivery.subject)}.${delivery.sequence}`, body: encode(letter) })
+    delivery.ack()
+  }
+}

@@ -1,0 +1,88 @@
+/** Reads from a stream by subject, without a consumer. */
+import { createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node'
+import { QubusError } from '../contract/errors.ts'
+import type { StreamName } from '../contract/streams.ts'
+
+export type Stored = { subject: string; sequence: number; data: Uint8Array; time: string }
+
+/** The broker answers at most this many subjects at once. */
+export const MULTI_LAST_LIMIT = 1000
+
+/** The last message on `subject` (wildcards allowed), or undefined. */
+export async function readLast(nc: NatsConnection, stream: StreamName, subject: string): Promise<Stored | undefined> {
+  const found = await directGet(nc, stream, { last_by_subj: subject })
+  return found[0]
+}
+
+/**
+ * The last message of each of `subjects` (wildcards allowed) that has one, in stream order.
+ * Any number of subjects is asked for in pieces of 1,000.
+ */
+export async function readLastOf(nc: NatsConnection, stream: StreamName, subjects: string[]): Promise<Stored[]> {
+  const found: Stored[] = []
+  for (let at = 0; at < subjects.length; at += MULTI_LAST_LIMIT) {
+    found.push(...(await directGet(nc, stream, { multi_last: subjects.slice(at, at + MULTI_LAST_LIMIT) })))
+  }
+  return found
+}
+
+/**
+ * All messages on `subject` (wildcards allowed) from sequence `from` on, in stream order, read in bounded pieces.
+ */
+export async function* readAll(nc: NatsConnection, stream: StreamName, subject: string, from = 1): AsyncGenerator<Stored[]> {
+  for (let next = from; ; ) {
+    const page = await directGet(nc, stream, { next_by_subj: subject, seq: next, batch: 500, max_bytes: 8_000_000 })
+    const last = page.at(-1)
+    if (last === undefined) return
+    yield page
+    next = last.sequence + 1
+  }
+}
+
+const IDLE_MS = 5_000
+
+function directGet(nc: NatsConnection, stream: StreamName, request: Record<string, unknown>): Promise<Stored[]> {
+  const batched = 'multi_last' in request || 'batch' in request
+  return new Promise((resolve, reject) => {
+    const found: Stored[] = []
+    const inbox = createInbox((nc as unknown as { options: { inboxPrefix?: string } }).options.inboxPrefix)
+    const finish = (error?: unknown) => {
+      clearTimeout(timer)
+      subscription.unsubscribe()
+      if (error === undefined) resolve(found)
+      else reject(error)
+    }
+    const onIdle = () => finish(new QubusError('UNREACHABLE', `the broker did not answer a read of ${stream} in time`))
+    let timer = setTimeout(onIdle, IDLE_MS)
+    const subscription = nc.subscribe(inbox, {
+      callback: (error, message) => {
+        if (error) return finish(error)
+        const code = message.headers?.code ?? 0
+        if (code === 404 || code === 204) return finish()
+        if (code !== 0 || !message.headers) {
+          const why = message.headers?.description ?? 'no responders'
+          return finish(new QubusError('UNREACHABLE', `a read of ${stream} was refused: ${code} ${why}`))
+        }
+        found.push(toStored(message))
+        if (!batched) return finish()
+        clearTimeout(timer)
+        timer = setTimeout(onIdle, IDLE_MS)
+      },
+    })
+    try {
+      nc.publish(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(request), { reply: inbox })
+    } catch (error) {
+      finish(error)
+    }
+  })
+}
+
+function toStored(message: Msg): Stored {
+  const header = message.headers
+  return {
+    subject: header?.get('Nats-Subject') ?? '',
+    sequence: Number(header?.get('Nats-Sequence')),
+    data: message.data,
+    time: header?.get('Nats-Time-Stamp') ?? '',
+  }
+}

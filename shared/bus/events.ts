@@ -1,0 +1,26 @@
+/** Publishes events for those who watch: never awaited, never in the way. */
+import type { NatsConnection } from '@nats-io/transport-node'
+import { eventType, type QubusEvent } from '../contract/event.ts'
+import { subject } from '../contract/subjects.ts'
+import { cloudHeaders, CONTENT_TYPE } from './headers.ts'
+
+export type EmitEvent = (event: QubusEvent) => void
+
+/** @param source who speaks, such as `/qubus/worker/w-1`. */
+export function eventEmitter(nc: NatsConnection, source: string): EmitEvent {
+  let count = 0
+  const start = Date.now().toString(36)
+  return (event) => {
+    const header = cloudHeaders({
+      type: eventType(event.noun, event.verb),
+      id: `${source}/${start}-${++count}`,
+      source,
+      time: Date.now(),
+    })
+    header.set(CONTENT_TYPE, 'application/json')
+    const body = JSON.stringify({ id: event.id, ...(event.run === undefined ? {} : { run: event.run }), ...event.data })
+    try {
+      nc.publish(subject.event(event.noun, event.verb, event.run, event.id), body, { headers: header })
+    } catch {}
+  }
+}

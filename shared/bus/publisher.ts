@@ -1,0 +1,241 @@
+/**
+ * Publishes create-if-absent, in groups: what waits goes out as one atomic batch, which the broker syncs to disk once.
+ * Owns all retries of publishing: an unknown result is sent again until the broker says stored or present.
+ */
+import { headers, type MsgHdrs, type NatsConnection, nuid } from '@nats-io/transport-node'
+import { QubusError } from '../contract/errors.ts'
+import type { StreamName } from '../contract/streams.ts'
+import { readLastOf, type Stored } from './direct.ts'
+import { EXPECT_ABSENT } from './headers.ts'
+
+export type Draft = { subject: string; body: Uint8Array; headers?: MsgHdrs }
+
+/** `stored`: this publish made it. `present`: somebody was first; for a command that is a success. */
+export type Creation = 'stored' | 'present'
+
+export type PublisherOptions = {
+  stream: StreamName
+  /** Messages in one batch: 200 where latency counts, 900 for bulk. */
+  batchSize?: number
+  batchesInFlight?: number
+  /** What to do when the stream is full: wait for space (default), or throw `STREAM_FULL`. */
+  whenFull?: 'wait' | 'throw'
+}
+
+type Waiting = Draft & {
+  /** An earlier try may have been stored. */
+  uncertain: boolean
+  resolve(creation: Creation): void
+  reject(error: unknown): void
+}
+
+type Verdict = 'stored' | 'exists' | 'full' | 'unknown'
+
+// Below this, single publishes in a pipeline are faster than a batch (1 message: 1.6 against 8.8 ms; 15: even).
+const SINGLES = 15
+const MAX_BATCH_BYTES = 4_000_000
+const TIMEOUT_MS = 5_000
+const EXISTS = new Set([10071, 10164])
+const FULL = new Set([10077, 10047])
+
+export class Publisher {
+  readonly #nc: NatsConnection
+  readonly #options: Required<PublisherOptions>
+  readonly #queue: Waiting[] = []
+  #busy = 0
+  #scheduled = false
+  #closed = false
+
+  constructor(nc: NatsConnection, options: PublisherOptions) {
+    this.#nc = nc
+    this.#options = { batchSize: 900, batchesInFlight: 2, whenFull: 'wait', ...options }
+  }
+
+  /** How many drafts wait to be sent. */
+  get waiting(): number {
+    return this.#queue.length
+  }
+
+  /**
+   * Publishes unless the subject has a message already; resolves when the message is on disk, whoever wrote it.
+   * @throws QubusError `STREAM_FULL` with `whenFull: 'throw'`; `UNREACHABLE` after {@link Publisher.close}.
+   */
+  create(draft: Draft): Promise<Creation> {
+    if (this.#closed) return Promise.reject(new QubusError('UNREACHABLE', 'this publisher is closed'))
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ ...draft, uncertain: false, resolve, reject })
+      this.#schedule()
+    })
+  }
+
+  /** Gives up what is not sent yet; what is in flight may or may not be stored. */
+  close(): void {
+    this.#closed = true
+    for (const each of this.#queue.splice(0)) each.reject(new QubusError('UNREACHABLE', 'the publisher was closed'))
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#busy >= this.#options.batchesInFlight) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
+    while (this.#queue.length > 0 && this.#busy < this.#options.batchesInFlight) {
+      const group = this.#take()
+      this.#busy++
+      void this.#settle(group).finally(() => {
+        this.#busy--
+        this.#schedule()
+      })
+    }
+  }
+
+  // A subject may stand only once in a batch; a second draft for it waits for the next group.
+  #take(): Waiting[] {
+    const group: Waiting[] = []
+    let bytes = 0
+    while (group.length < this.#options.batchSize && this.#queue[group.length] !== undefined && bytes < MAX_BATCH_BYTES) {
+      const next = this.#queue[group.length] as Waiting
+      bytes += next.body.length
+      group.push(next)
+    }
+    this.#queue.splice(0, group.length)
+    const subjects = new Set<string>()
+    return group.filter((each) => {
+      if (!subjects.has(each.subject)) return subjects.add(each.subject)
+      this.#queue.unshift(each)
+      return false
+    })
+  }
+
+  async #settle(group: Waiting[]): Promise<void> {
+    let left = group
+    for (let tries = 0; left.length > 0; tries++) {
+      if (this.#closed) {
+        for (const each of left) each.reject(new QubusError('UNREACHABLE', 'the publisher was closed'))
+        return
+      }
+      if (tries > 0) await pause(Math.min(1000, 20 * 2 ** tries))
+      left = left.length < SINGLES ? await this.#sendSingles(left) : await this.#sendBatch(left)
+    }
+  }
+
+  async #sendSingles(group: Waiting[]): Promise<Waiting[]> {
+    const verdicts = await Promise.all(group.map((each) => this.#send(each.subject, each.body, single(each))))
+    const existing = group.filter((_, i) => verdicts[i] === 'exists')
+    const left: Waiting[] = []
+    group.forEach((each, i) => {
+      if (verdicts[i] === 'stored') each.resolve('stored')
+      else if (verdicts[i] === 'full') this.#refuse(each, left)
+      else if (verdicts[i] === 'unknown') left.push(doubtful(each))
+    })
+    return left.concat(await this.#resolvePresent(existing))
+  }
+
+  async #sendBatch(group: Waiting[]): Promise<Waiting[]> {
+    const verdict = await this.#commit(group)
+    if (verdict === 'stored') {
+      for (const each of group) each.resolve('stored')
+      return []
+    }
+    if (verdict === 'unknown') return group.map(doubtful)
+    if (verdict === 'exists') return this.#resolvePresent(group)
+    const left: Waiting[] = []
+    for (const each of group) this.#refuse(each, left)
+    return left
+  }
+
+  // The first message is not awaited, and only the commit is answered.
+  async #commit(group: Waiting[]): Promise<Verdict> {
+    const batch = nuid.next()
+    const last = group.length
+    try {
+      group.forEach((each, i) => {
+        if (i + 1 < last) this.#nc.publish(each.subject, each.body, { headers: inBatch(each, batch, i + 1) })
+      })
+    } catch {
+      return 'unknown'
+    }
+    const final = group[last - 1] as Waiting
+    const header = inBatch(final, batch, last)
+    header.set('Nats-Batch-Commit', '1')
+    return this.#send(final.subject, final.body, header)
+  }
+
+  async #send(subject: string, body: Uint8Array, header: MsgHdrs): Promise<Verdict> {
+    try {
+      const reply = await this.#nc.request(subject, body, { headers: header, timeout: TIMEOUT_MS })
+      return verdictOf(JSON.parse(reply.string()))
+    } catch {
+      return 'unknown'
+    }
+  }
+
+  /** Of a refused group, settles those whose subject is taken and returns the rest. */
+  async #resolvePresent(group: Waiting[]): Promise<Waiting[]> {
+    if (group.length === 0) return []
+    let present: Map<string, Stored>
+    try {
+      const found = await readLastOf(this.#nc, this.#options.stream, group.map((each) => each.subject))
+      present = new Map(found.map((each) => [each.subject, each]))
+    } catch {
+      return group
+    }
+    return group.filter((each) => {
+      const stored = present.get(each.subject)
+      if (stored === undefined) return true
+      each.resolve(each.uncertain && equal(stored.data, each.body) ? 'stored' : 'present')
+      return false
+    })
+  }
+
+  #refuse(each: Waiting, left: Waiting[]): void {
+    if (this.#options.whenFull === 'wait') left.push(each)
+    else each.reject(new QubusError('STREAM_FULL', `the stream ${this.#options.stream} is full: ${each.subject} was refused`))
+  }
+}
+
+function verdictOf(reply: { error?: { err_code?: number } }): Verdict {
+  const code = reply.error?.err_code
+  if (code === undefined && reply.error === undefined) return 'stored'
+  if (code !== undefined && EXISTS.has(code)) return 'exists'
+  if (code !== undefined && FULL.has(code)) return 'full'
+  return 'unknown'
+}
+
+function doubtful(each: Waiting): Waiting {
+  each.uncertain = true
+  return each
+}
+
+function single(each: Waiting): MsgHdrs {
+  const header = copyOf(each.headers)
+  header.set(EXPECT_ABSENT, '0')
+  return header
+}
+
+function inBatch(each: Waiting, batch: string, sequence: number): MsgHdrs {
+  const header = single(each)
+  header.set('Nats-Batch-Id', batch)
+  header.set('Nats-Batch-Sequence', String(sequence))
+  return header
+}
+
+// A retry sets other batch headers: the caller's are never touched.
+function copyOf(source: MsgHdrs | undefined): MsgHdrs {
+  const copy = headers()
+  if (source) for (const [key, values] of source) copy.set(key, values[0] ?? '')
+  return copy
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}

@@ -1,0 +1,130 @@
+/**
+ * Pulls from a consumer as much as its owner can hold. The owner's credit decides, so that a busy actor never sits on
+ * messages that an idle one could take. Survives reconnects and lost pull requests.
+ */
+import { createInbox, type Msg, type Subscription } from '@nats-io/transport-node'
+import type { Bus } from './connect.ts'
+import { type Delivery, toDelivery } from './delivery.ts'
+
+export type PullerOptions = {
+  stream: string
+  consumer: string
+  /** How many more messages may be delivered now, not counting those asked for. */
+  credit(): number
+  /** Gets what arrived in one turn of the event loop. */
+  onBatch(batch: Delivery[]): void
+  /** The consumer does not exist (any more). */
+  onGone?(): void
+}
+
+// Above this, a frozen client's open requests would swallow redeliveries for long.
+const EXPIRES_MS = 5_000
+const GRACE_MS = 2_000
+
+export class Puller {
+  readonly #bus: Bus
+  readonly #options: PullerOptions
+  readonly #inbox: string
+  readonly #subscription: Subscription
+  readonly #forget: () => void
+  readonly #timer: NodeJS.Timeout
+  /** Asked for and not delivered, by the reply subject of each request. */
+  #requests = new Map<string, { left: number; until: number }>()
+  #asked = 0
+  #counter = 0
+  #arrived: Delivery[] = []
+  #stopped = false
+
+  constructor(bus: Bus, options: PullerOptions) {
+    this.#bus = bus
+    this.#options = options
+    this.#inbox = createInbox((bus.nc as unknown as { options: { inboxPrefix?: string } }).options.inboxPrefix)
+    this.#subscription = bus.nc.subscribe(`${this.#inbox}.*`, {
+      callback: (error, message) => {
+        if (!error) this.#receive(message)
+      },
+    })
+    this.#forget = bus.onReconnect(() => this.#restart())
+    this.#timer = setInterval(() => this.#expire(), 1_000)
+    this.#timer.unref()
+    this.more()
+  }
+
+  /** Call when credit has grown. */
+  more(): void {
+    if (this.#stopped) return
+    const wanted = Math.floor(this.#options.credit()) - this.#asked - this.#arrived.length
+    // Topping up one by one would cost a request a message.
+    if (wanted <= 0 || (this.#asked > 0 && wanted < this.#asked)) return
+    const reply = `${this.#inbox}.${++this.#counter}`
+    const request = { batch: wanted, expires: EXPIRES_MS * 1e6 }
+    try {
+      this.#bus.nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${this.#options.stream}.${this.#options.consumer}`, JSON.stringify(request), { reply })
+    } catch {
+      return
+    }
+    this.#requests.set(reply, { left: wanted, until: performance.now() + EXPIRES_MS + GRACE_MS })
+    this.#asked += wanted
+  }
+
+  /** Asks for nothing more; what was delivered stays the owner's. */
+  stop(): void {
+    this.#stopped = true
+    clearInterval(this.#timer)
+    this.#forget()
+    this.#subscription.unsubscribe()
+  }
+
+  #receive(message: Msg): void {
+    const code = message.headers && message.data.length === 0 && !message.reply?.startsWith('$JS.ACK') ? message.headers.code : 0
+    if (code > 0) return this.#status(message.subject, code)
+    this.#count()
+    this.#arrived.push(toDelivery(this.#bus.nc, message))
+    if (this.#arrived.length === 1) setImmediate(() => this.#hand())
+  }
+
+  #hand(): void {
+    const batch = this.#arrived
+    this.#arrived = []
+    if (!this.#stopped) this.#options.onBatch(batch)
+    this.more()
+  }
+
+  // Requests are answered in the order they were made.
+  #count(): void {
+    for (const [reply, request] of this.#requests) {
+      this.#asked--
+      if (--request.left <= 0) this.#requests.delete(reply)
+      return
+    }
+  }
+
+  #status(reply: string, code: number): void {
+    if (code === 100) return
+    const request = this.#requests.get(reply)
+    if (request) {
+      this.#requests.delete(reply)
+      this.#asked -= request.left
+    }
+    if (code === 404 || code === 408) return this.more()
+    // 409: the consumer was deleted or something else ended the request; 503: nobody answers.
+    if (code === 409 || code === 503) this.#options.onGone?.()
+    setTimeout(() => this.more(), 250).unref()
+  }
+
+  #expire(): void {
+    const now = performance.now()
+    for (const [reply, request] of this.#requests) {
+      if (request.until > now) continue
+      this.#requests.delete(reply)
+      this.#asked -= request.left
+    }
+    this.more()
+  }
+
+  #restart(): void {
+    this.#requests.clear()
+    this.#asked = 0
+    this.more()
+  }
+}

@@ -1,0 +1,130 @@
+/** Questions that the results actors answer on `query.<name>`, and the live view that a run's coordinator gives. */
+import { z } from 'zod'
+import { Failure } from './failure.ts'
+import { RunState } from './run-record.ts'
+import { StepKind, StepState } from './step-record.ts'
+
+export const RunSummary = z.object({
+  run: z.string(),
+  flow: z.string(),
+  name: z.string(),
+  state: RunState,
+  project: z.string().optional(),
+  user: z.string().optional(),
+  tags: z.array(z.string()).optional(),
+  parent: z.string().optional(),
+  steps: z.number().int(),
+  requestedAt: z.number(),
+  startedAt: z.number().optional(),
+  endedAt: z.number().optional(),
+  error: Failure.optional(),
+})
+export type RunSummary = z.infer<typeof RunSummary>
+
+export const StepView = z.object({
+  step: z.number().int(),
+  name: z.string(),
+  kind: StepKind,
+  state: StepState,
+  pool: z.string().optional(),
+  device: z.string().optional(),
+  attempts: z.number().int(),
+  node: z.string().optional(),
+  job: z.string().optional(),
+  /** Why it is not running yet, in words. */
+  waiting: z.string().optional(),
+  queuedAt: z.number().optional(),
+  startedAt: z.number().optional(),
+  endedAt: z.number().optional(),
+  seconds: z.number().optional(),
+  error: Failure.optional(),
+})
+export type StepView = z.infer<typeof StepView>
+
+/** Answer of `inspect.<run>`: what is outstanding. At most 1,000 steps; `outstanding` counts them all. */
+export const LiveRun = z.object({
+  run: z.string(),
+  flow: z.string(),
+  name: z.string(),
+  coordinator: z.string(),
+  startedAt: z.number(),
+  requested: z.number().int(),
+  completed: z.number().int(),
+  failed: z.number().int(),
+  outstanding: z.number().int(),
+  waiting: z.string().optional(),
+  steps: z.array(StepView),
+})
+export type LiveRun = z.infer<typeof LiveRun>
+
+/** One query: the schema of its question and of its answer. */
+const query = <Q extends z.ZodType, A extends z.ZodType>(question: Q, answer: A) => ({ question, answer })
+
+const ofRun = z.object({ run: z.string() })
+const page = { limit: z.number().int().positive().max(10_000).default(1000), after: z.number().int().default(0) }
+
+export const QUERIES = {
+  /** Newest first. */
+  runs: query(
+    z.object({
+      limit: z.number().int().positive().max(10_000).default(50),
+      state: RunState.optional(),
+      flow: z.string().optional(),
+      project: z.string().optional(),
+    }),
+    z.object({ runs: z.array(RunSummary) }),
+  ),
+  run: query(ofRun, z.object({ run: RunSummary.nullable() })),
+  /** Steps by number, `after` the given one. */
+  steps: query(ofRun.extend(page), z.object({ steps: z.array(StepView), more: z.boolean() })),
+  /** Failed attempts and losses. */
+  attempts: query(
+    ofRun.extend(page),
+    z.object({
+      attempts: z.array(
+        z.object({ step: z.number(), attempt: z.number(), error: Failure, uncharged: z.boolean(), startedAt: z.number(), endedAt: z.number() }),
+      ),
+    }),
+  ),
+  /** Log lines in order; `after` is the `id` of the last one seen. */
+  logs: query(
+    ofRun.extend(page),
+    z.object({
+      lines: z.array(
+        z.object({
+          id: z.number(), step: z.number(), attempt: z.number(), at: z.number(), level: z.string(),
+          stream: z.string(), text: z.string(), fields: z.record(z.string(), z.unknown()).nullish(),
+        }),
+      ),
+    }),
+  ),
+  artifacts: query(
+    ofRun,
+    z.object({
+      artifacts: z.array(
+        z.object({ step: z.number(), key: z.string(), type: z.string(), at: z.number(), value: z.unknown() }),
+      ),
+    }),
+  ),
+  /** Counts are in Qiskit's bit order (rightmost = classical bit 0). */
+  circuits: query(
+    ofRun.extend(page),
+    z.object({
+      circuits: z.array(
+        z.object({
+          step: z.number(), name: z.string(), device: z.string(), method: z.string(), shots: z.number(),
+          seed: z.number(), seconds: z.number(), counts: z.record(z.string(), z.number()),
+        }),
+      ),
+    }),
+  ),
+  /** How far result storage is: `lag` records of `RUNS` are not in Postgres yet. */
+  storage: query(
+    z.object({}),
+    z.object({ runs: z.number(), steps: z.number(), lag: z.number(), purged: z.number(), postgres: z.string() }),
+  ),
+} as const
+
+export type QueryName = keyof typeof QUERIES
+export type Question<N extends QueryName> = z.input<(typeof QUERIES)[N]['question']>
+export type Answer<N extends QueryName> = z.infer<(typeof QUERIES)[N]['answer']>

@@ -1,0 +1,4 @@
+/** The version of Qubus that this process runs. */
+import manifest from '../package.json' with { type: 'json' }
+
+export const VERSION: string = manifest.version
