@@ -8,7 +8,15 @@ import type { StreamName } from '../contract/streams.ts'
 import { readLastOf, type Stored } from './direct.ts'
 import { EXPECT_ABSENT } from './headers.ts'
 
-export type Draft = { subject: string; body: Uint8Array; headers?: MsgHdrs }
+export type Draft = {
+  subject: string
+  body: Uint8Array
+  headers?: MsgHdrs
+  /** Where the stream keeps it, when it maps subjects. */
+  storedAs?: string
+  /** One of many messages on its subject: published whatever is there. Sent again when the result is unknown. */
+  append?: boolean
+}
 
 /** `stored`: this publish made it. `present`: somebody was first; for a command that is a success. */
 export type Creation = 'stored' | 'present'
@@ -18,6 +26,8 @@ export type PublisherOptions = {
   /** Messages in one batch: 200 where latency counts, 900 for bulk. */
   batchSize?: number
   batchesInFlight?: number
+  /** False for a stream that takes no atomic batches: everything goes out singly, in a pipeline. */
+  atomic?: boolean
   /** What to do when the stream is full: wait for space (default), or throw `STREAM_FULL`. */
   whenFull?: 'wait' | 'throw'
 }
@@ -48,7 +58,7 @@ export class Publisher {
 
   constructor(nc: NatsConnection, options: PublisherOptions) {
     this.#nc = nc
-    this.#options = { batchSize: 900, batchesInFlight: 2, whenFull: 'wait', ...options }
+    this.#options = { batchSize: 900, batchesInFlight: 2, atomic: true, whenFull: 'wait', ...options }
   }
 
   /** How many drafts wait to be sent. */
@@ -106,7 +116,7 @@ export class Publisher {
     this.#queue.splice(0, group.length)
     const subjects = new Set<string>()
     return group.filter((each) => {
-      if (!subjects.has(each.subject)) return subjects.add(each.subject)
+      if (each.append || !subjects.has(each.subject)) return subjects.add(each.subject)
       this.#queue.unshift(each)
       return false
     })
@@ -120,7 +130,7 @@ export class Publisher {
         return
       }
       if (tries > 0) await pause(Math.min(1000, 20 * 2 ** tries))
-      left = left.length < SINGLES ? await this.#sendSingles(left) : await this.#sendBatch(left)
+      left = left.length < SINGLES || !this.#options.atomic ? await this.#sendSingles(left) : await this.#sendBatch(left)
     }
   }
 
@@ -180,13 +190,13 @@ export class Publisher {
     if (group.length === 0) return []
     let present: Map<string, Stored>
     try {
-      const found = await readLastOf(this.#nc, this.#options.stream, group.map((each) => each.subject))
+      const found = await readLastOf(this.#nc, this.#options.stream, group.map(storedAs))
       present = new Map(found.map((each) => [each.subject, each]))
     } catch {
       return group
     }
     return group.filter((each) => {
-      const stored = present.get(each.subject)
+      const stored = present.get(storedAs(each))
       if (stored === undefined) return true
       each.resolve(each.uncertain && equal(stored.data, each.body) ? 'stored' : 'present')
       return false
@@ -207,6 +217,10 @@ function verdictOf(reply: { error?: { err_code?: number } }): Verdict {
   return 'unknown'
 }
 
+function storedAs(each: Draft): string {
+  return each.storedAs ?? each.subject
+}
+
 function doubtful(each: Waiting): Waiting {
   each.uncertain = true
   return each
@@ -214,7 +228,7 @@ function doubtful(each: Waiting): Waiting {
 
 function single(each: Waiting): MsgHdrs {
   const header = copyOf(each.headers)
-  header.set(EXPECT_ABSENT, '0')
+  if (!each.append) header.set(EXPECT_ABSENT, '0')
   return header
 }
 

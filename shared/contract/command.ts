@@ -13,6 +13,8 @@ export const TaskCommand = Base.extend({
   bundle: z.string(),
   sourceRoot: z.string().optional(),
   payload: Payload,
+  /** What follows when a worker vanished with it. */
+  onLost: z.enum(['rerun', 'fail']).optional(),
 })
 export type TaskCommand = z.infer<typeof TaskCommand>
 

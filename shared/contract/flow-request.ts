@@ -25,6 +25,15 @@ export const FlowRequest = z.object({
   /** Default pool of the run's steps. */
   pool: token.optional(),
   /** The step that asked for this run, where it is a sub-flow: its outcome is this run's. */
-  parent: z.object({ run: token, step: z.number().int().positive() }).optional(),
+  parent: z
+    .object({
+      run: token,
+      step: z.number().int().positive(),
+      attempt: z.number().int().positive(),
+      name: z.string(),
+      digest: z.string(),
+      queuedAt: z.number(),
+    })
+    .optional(),
 })
 export type FlowRequest = z.infer<typeof FlowRequest>

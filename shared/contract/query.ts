@@ -1,6 +1,7 @@
 /** Questions that the results actors answer on `query.<name>`, and the live view that a run's coordinator gives. */
 import { z } from 'zod'
 import { Failure } from './failure.ts'
+import { Payload } from './payload.ts'
 import { RunState } from './run-record.ts'
 import { StepKind, StepState } from './step-record.ts'
 
@@ -64,15 +65,16 @@ const ofRun = z.object({ run: z.string() })
 const page = { limit: z.number().int().positive().max(10_000).default(1000), after: z.number().int().default(0) }
 
 export const QUERIES = {
-  /** Newest first. */
+  /** Newest first, `after` the given run. */
   runs: query(
     z.object({
       limit: z.number().int().positive().max(10_000).default(50),
+      after: z.string().optional(),
       state: RunState.optional(),
       flow: z.string().optional(),
       project: z.string().optional(),
     }),
-    z.object({ runs: z.array(RunSummary) }),
+    z.object({ runs: z.array(RunSummary), more: z.boolean().optional() }),
   ),
   run: query(ofRun, z.object({ run: RunSummary.nullable() })),
   /** Steps by number, `after` the given one. */
@@ -98,12 +100,17 @@ export const QUERIES = {
       ),
     }),
   ),
+  /** In order of steps; `after` says how many were seen. One too large for a message has its `payload` instead of the value. */
   artifacts: query(
-    ofRun,
+    ofRun.extend(page),
     z.object({
       artifacts: z.array(
-        z.object({ step: z.number(), key: z.string(), type: z.string(), at: z.number(), value: z.unknown() }),
+        z.object({
+          step: z.number(), key: z.string(), type: z.string(), at: z.number(), value: z.unknown(),
+          payload: Payload.optional(),
+        }),
       ),
+      more: z.boolean().optional(),
     }),
   ),
   /** Counts are in Qiskit's bit order (rightmost = classical bit 0). */

@@ -28,7 +28,14 @@ const Place = z.object({
 })
 
 /** What a step is: the same at every replay, or the flow is not deterministic. */
-export const StepShape = z.object({ kind: StepKind, name: z.string(), digest: z.string() })
+export const StepShape = z.object({
+  kind: StepKind,
+  name: z.string(),
+  /** Shown instead of the name. */
+  label: z.string().optional(),
+  /** Of kind, name and arguments. */
+  digest: z.string(),
+})
 export type StepShape = z.infer<typeof StepShape>
 
 /** `step.<n>`: the outcome, written once; the first one wins. */

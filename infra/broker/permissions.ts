@@ -1,0 +1,187 @@
+/**
+ * Who may say and hear what on the broker: one table. Guard rails, not walls: whoever may create a consumer can make
+ * the server write anywhere, so those who only watch, and everything near task code, may not.
+ */
+import { BLOB_BUCKET, REGISTRY_BUCKET, STREAM, type StreamName } from '#shared/contract/streams.ts'
+import { filter, record } from '#shared/contract/subjects.ts'
+
+export const BROKER_USERS = [
+  'admin',
+  'coordinator',
+  'allocator',
+  'worker',
+  'submitter',
+  'vqpu',
+  'results',
+  'client',
+  'viewer',
+] as const
+export type BrokerUser = (typeof BROKER_USERS)[number]
+
+export type Permissions = {
+  publish: string[]
+  subscribe: string[]
+  /** May answer a request, wherever the asker wants the answer. */
+  answers: boolean
+}
+
+const { flows, runs, tasks, submissions, circuits, allocations, signals, logs, events, dead } = STREAM
+const COMMANDS = [tasks, submissions, circuits, allocations] as const
+const ALL: readonly StreamName[] = Object.values(STREAM)
+
+const api = (call: string) => `$JS.API.${call}`
+const REGISTRY = `KV_${REGISTRY_BUCKET}`
+const BLOBS = `OBJ_${BLOB_BUCKET}`
+
+/** Reads by subject or sequence, without a consumer. */
+const read = (...streams: string[]) =>
+  streams.flatMap((stream) => [api(`DIRECT.GET.${stream}`), api(`DIRECT.GET.${stream}.>`)])
+/** Takes from consumers that somebody else made. */
+const pull = (...streams: string[]) =>
+  streams.flatMap((stream) => [
+    api(`CONSUMER.INFO.${stream}.*`),
+    api(`CONSUMER.MSG.NEXT.${stream}.*`),
+    `$JS.ACK.${stream}.>`,
+  ])
+/** Makes and removes consumers; the bare form is what the client sends for several filters. */
+const consume = (...streams: string[]) =>
+  streams.flatMap((stream) => [
+    api(`STREAM.INFO.${stream}`),
+    api(`CONSUMER.CREATE.${stream}`),
+    api(`CONSUMER.CREATE.${stream}.>`),
+    api(`CONSUMER.DELETE.${stream}.*`),
+    api(`CONSUMER.LIST.${stream}`),
+    api(`CONSUMER.NAMES.${stream}`),
+    `$JS.FC.${stream}.>`,
+    ...pull(stream),
+  ])
+const purge = (...streams: string[]) => streams.map((stream) => api(`STREAM.PURGE.${stream}`))
+const remove = (...streams: string[]) => streams.map((stream) => api(`STREAM.MSG.DELETE.${stream}`))
+
+/** Puts and gets blobs by name; none can be listed or deleted this way. */
+const blobs = [
+  `$O.${BLOB_BUCKET}.>`,
+  api(`STREAM.INFO.${BLOBS}`),
+  api(`STREAM.MSG.GET.${BLOBS}`),
+  ...read(BLOBS),
+]
+const anyRun = record('*')
+// `record` hashes the id into a shard; any run means any shard.
+const anyShard = (subject: string) => subject.replace(/\.run\.\d+\.\*/, '.run.*.*')
+
+/** What every actor of ours may do: live, tell, give up. */
+const actor = {
+  publish: [
+    filter.events,
+    filter.logs,
+    filter.dead,
+    `$KV.${REGISTRY_BUCKET}.>`,
+    api(`STREAM.INFO.${REGISTRY}`),
+    ...read(REGISTRY, runs, dead),
+    ...blobs,
+  ],
+  subscribe: [filter.controls, filter.commands('*'), `$KV.${REGISTRY_BUCKET}.>`],
+}
+
+const TABLE: Record<Exclude<BrokerUser, 'admin'>, { publish: string[]; subscribe: string[] }> = {
+  coordinator: {
+    publish: [
+      ...actor.publish,
+      filter.requests,
+      filter.runs,
+      filter.tasks,
+      filter.submissions,
+      filter.allocations,
+      filter.signals,
+      filter.controls,
+      ...consume(flows, runs, signals),
+      ...read(flows, signals, logs, ...COMMANDS),
+      // Commands of a cancelled run are taken back.
+      ...purge(...COMMANDS),
+      ...remove(...COMMANDS),
+    ],
+    subscribe: [...actor.subscribe, filter.inspects],
+  },
+  allocator: {
+    publish: [
+      ...actor.publish,
+      filter.stepRecords,
+      // The reserved run whose log holds pool scaling.
+      record('system').all,
+      filter.allocations,
+      filter.commands('*'),
+      // It makes the queues that workers and vQPUs take from, and measures them.
+      ...consume(runs, ...COMMANDS),
+      ...read(...COMMANDS),
+    ],
+    subscribe: actor.subscribe,
+  },
+  worker: {
+    publish: [...actor.publish, filter.stepRecords, ...pull(tasks)],
+    subscribe: actor.subscribe,
+  },
+  submitter: {
+    publish: [
+      ...actor.publish,
+      filter.stepRecords,
+      filter.submissions,
+      filter.circuits,
+      ...consume(runs, submissions, circuits),
+      ...read(submissions, circuits),
+      ...remove(circuits),
+    ],
+    subscribe: actor.subscribe,
+  },
+  vqpu: {
+    publish: [...actor.publish, filter.stepRecords, ...pull(circuits)],
+    subscribe: actor.subscribe,
+  },
+  results: {
+    publish: [
+      ...actor.publish,
+      ...consume(...ALL, BLOBS),
+      ...read(...ALL),
+      ...purge(...ALL, BLOBS),
+      ...remove(runs, BLOBS),
+    ],
+    subscribe: [...actor.subscribe, filter.queries],
+  },
+  client: {
+    publish: [
+      filter.requests,
+      anyShard(anyRun.cancel),
+      filter.controls,
+      filter.signals,
+      filter.inspects,
+      filter.queries,
+      filter.commands('*'),
+      `$KV.${REGISTRY_BUCKET}.>`,
+      ...blobs,
+      ...ALL.flatMap((stream) => [
+        api(`STREAM.INFO.${stream}`),
+        api(`CONSUMER.INFO.${stream}.*`),
+        api(`CONSUMER.LIST.${stream}`),
+      ]),
+      ...consume(runs, logs, events, dead),
+      ...read(REGISTRY, ...ALL),
+    ],
+    subscribe: [filter.events, filter.logs, `$KV.${REGISTRY_BUCKET}.>`],
+  },
+  viewer: {
+    publish: [...read(events)],
+    subscribe: [filter.events],
+  },
+}
+
+const ANSWERING: readonly BrokerUser[] = ['coordinator', 'allocator', 'worker', 'submitter', 'vqpu', 'results']
+
+/** What `user` may publish and subscribe to. */
+export function permissionsOf(user: BrokerUser): Permissions {
+  if (user === 'admin') return { publish: ['>'], subscribe: ['>'], answers: false }
+  const { publish, subscribe } = TABLE[user]
+  return {
+    publish: [...new Set(publish)],
+    subscribe: [`_INBOX_${user}.>`, ...subscribe],
+    answers: ANSWERING.includes(user),
+  }
+}

@@ -1,0 +1,123 @@
+/** The messages that a step needs, made from what the flow asked for. Nothing here talks to anyone. */
+import { hash } from 'node:crypto'
+import { cloudHeaders } from '#shared/bus/headers.ts'
+import type { Draft } from '#shared/bus/publisher.ts'
+import type { AllocationCommand, CircuitCommand, TaskCommand } from '#shared/contract/command.ts'
+import type { Failure } from '#shared/contract/failure.ts'
+import type { FlowRequest } from '#shared/contract/flow-request.ts'
+import { childRunId } from '#shared/contract/ids.ts'
+import type { Payload } from '#shared/contract/payload.ts'
+import type { RequestedRecord } from '#shared/contract/run-record.ts'
+import type { Artifact, StepOutcome, TimerRecord } from '#shared/contract/step-record.ts'
+import { record, subject } from '#shared/contract/subjects.ts'
+import type { LaunchValue } from '#shared/flow/vqpu.ts'
+import { encode } from '#shared/wire/message.ts'
+import { decodeValue } from '#shared/wire/value.ts'
+import type { PendingStep } from './step-state.ts'
+
+export type RunFacts = { run: string; requested: RequestedRecord }
+
+const shapeOf = ({ kind, name, label, digest }: PendingStep) => ({ kind, name, digest, ...(label === undefined ? {} : { label }) })
+
+/** The pool of a step: its own, else the run's, else `generic`. */
+export function poolOf(step: Pick<PendingStep, 'policy'>, requested: RequestedRecord): string {
+  return step.policy.pool ?? requested.pool ?? 'generic'
+}
+
+export function taskDraft({ run, requested }: RunFacts, step: PendingStep, payload: Payload): Draft {
+  const command: TaskCommand = {
+    ...shapeOf(step),
+    bundle: requested.bundle,
+    payload,
+    queuedAt: step.queuedAt,
+    ...(requested.sourceRoot === undefined ? {} : { sourceRoot: requested.sourceRoot }),
+    ...(step.policy.timeoutSeconds === undefined ? {} : { timeoutSeconds: step.policy.timeoutSeconds }),
+    ...(step.policy.onLost === undefined ? {} : { onLost: step.policy.onLost }),
+  }
+  return { subject: subject.task(poolOf(step, requested), { run, step: step.step, attempt: step.attempt }), body: encode(command) }
+}
+
+export function submissionDraft({ run }: RunFacts, step: PendingStep, payload: Payload): Draft {
+  const command: CircuitCommand = {
+    ...shapeOf(step),
+    payload,
+    queuedAt: step.queuedAt,
+    ...(step.policy.timeoutSeconds === undefined ? {} : { timeoutSeconds: step.policy.timeoutSeconds }),
+  }
+  return { subject: subject.submission({ run, step: step.step, attempt: step.attempt }), body: encode(command) }
+}
+
+export function allocationDraft({ run }: RunFacts, step: PendingStep): Draft {
+  const { id, engine, walltimeSeconds, shared } = decodeValue(step.value) as LaunchValue
+  const command: AllocationCommand = {
+    ...shapeOf(step),
+    run,
+    step: step.step,
+    attempt: step.attempt,
+    device: shared ? `vqpu-${id}` : `${run}-vqpu-${id}`,
+    engine,
+    walltimeSeconds,
+    shared,
+    queuedAt: step.queuedAt,
+    ...(step.policy.timeoutSeconds === undefined ? {} : { timeoutSeconds: step.policy.timeoutSeconds }),
+  }
+  return { subject: subject.allocation(step.policy.pool ?? 'vqpu', run, `${step.step}-${step.attempt}`), body: encode(command) }
+}
+
+/** The run of a sub-flow step: the same at every replay, another one for each attempt. */
+export function childOf(run: string, step: PendingStep): string {
+  const first = childRunId(run, step.step, (text) => hash('sha256', text))
+  return step.attempt === 1 ? first : `${first}-r${step.attempt}`
+}
+
+export function childDraft({ run, requested }: RunFacts, step: PendingStep, payload: Payload): Draft {
+  const child = childOf(run, step)
+  const pool = step.policy.pool ?? requested.pool
+  const { sourceRoot, user, project, priority, tags, bundle } = requested
+  const request: FlowRequest = {
+    flow: step.name,
+    bundle,
+    payload,
+    requestedAt: step.queuedAt,
+    parent: { run, step: step.step, attempt: step.attempt, name: step.name, digest: step.digest, queuedAt: step.queuedAt },
+    ...(sourceRoot === undefined ? {} : { sourceRoot }),
+    ...(user === undefined ? {} : { user }),
+    ...(project === undefined ? {} : { project }),
+    ...(priority === undefined ? {} : { priority }),
+    ...(tags === undefined ? {} : { tags }),
+    ...(pool === undefined ? {} : { pool }),
+  }
+  return { subject: subject.request(child), storedAs: subject.flow(child), body: encode(request) }
+}
+
+export function timerDraft({ run }: RunFacts, step: PendingStep, now: number): Draft {
+  const seconds = decodeValue(step.value) as number
+  const body: TimerRecord = { ...shapeOf(step), dueAt: now + seconds * 1000, setAt: now }
+  return { subject: record(run).timer(step.step), body: encode(body), headers: stepHeaders(run, step, 'timer', now) }
+}
+
+export type Ending = { state: 'completed' | 'failed' | 'cancelled'; result?: Payload; error?: Failure; artifacts?: Artifact[] }
+
+/** The outcome of a step that the coordinator itself brings to its end. */
+export function outcomeDraft({ run }: RunFacts, step: PendingStep, ending: Ending, by: { writer: string; node: string }, now: number): Draft {
+  const outcome: StepOutcome = {
+    ...shapeOf(step),
+    ...ending,
+    ...by,
+    attempt: step.attempt,
+    queuedAt: step.queuedAt,
+    startedAt: step.queuedAt,
+    endedAt: now,
+  }
+  return { subject: record(run).outcome(step.step), body: encode(outcome), headers: stepHeaders(run, step, ending.state, now, by.writer) }
+}
+
+function stepHeaders(run: string, step: PendingStep, verb: string, time: number, writer = 'coordinator') {
+  return cloudHeaders({
+    type: `qubus.step.${verb}`,
+    id: `${run}.${step.step}`,
+    source: `/qubus/coordinator/${writer}`,
+    time,
+    step: step.label ?? step.name,
+  })
+}

@@ -1,0 +1,123 @@
+/** Entry of a flow thread: keeps bundles warm and runs flows in them. */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { parentPort, workerData } from 'node:worker_threads'
+import { findFlow, type LoadedBundle, loadBundle, validateParams } from '#shared/bundle/loaded-bundle.ts'
+import { QubusError } from '#shared/contract/errors.ts'
+import { toFailure } from '#shared/contract/failure.ts'
+import { installRuntime } from '#shared/flow/runtime.ts'
+import { fillTemplate } from '#shared/flow/template.ts'
+import { decodeValue } from '#shared/wire/value.ts'
+import { seededChance } from './chance.ts'
+import { makeDeterministic } from './deterministic-globals.ts'
+import { FlowRun } from './flow-run.ts'
+import { openMail, Outbox } from '#shared/actor/mailbox.ts'
+import type { BundleRef, Checked, FromThread, RunKey, ToThread } from './protocol.ts'
+
+type Place = { flow: FlowRun | undefined; pure: { now(): number; random(): number; uuid(): string }; effect: boolean }
+
+const port = parentPort
+if (port === null) throw new Error('flow-thread.ts is the entry of a worker thread')
+/** Which run's code this thread entered last: read by the coordinator when the thread does not answer. */
+const current = new Int32Array((workerData as { current: SharedArrayBuffer }).current)
+
+process.setSourceMapsEnabled(true)
+const place = new AsyncLocalStorage<Place>()
+makeDeterministic(() => {
+  const at = place.getStore()
+  return at === undefined || at.effect ? undefined : at.pure
+})
+installRuntime({ flow: () => place.getStore()?.flow, task: () => undefined })
+
+const outbox = new Outbox<FromThread>(port)
+const runs = new Map<RunKey, FlowRun>()
+const bundles = new Map<string, Promise<LoadedBundle>>()
+
+port.on('message', (message: unknown) => {
+  for (const each of openMail<ToThread>(message)) receive(each)
+})
+// What flow code leaves unhandled is its run's failure, and nobody else's.
+process.on('unhandledRejection', (reason) => {
+  const run = place.getStore()?.flow
+  if (run === undefined) throw reason
+  run.fail(new QubusError('UNHANDLED_REJECTION', `a promise was rejected and nobody awaited it: ${String((reason as Error)?.message ?? reason)}`, { cause: reason }))
+})
+process.on('uncaughtException', (error) => {
+  const run = place.getStore()?.flow
+  if (run === undefined) throw error
+  run.fail(error)
+})
+
+function receive(message: ToThread): void {
+  switch (message.type) {
+    case 'ping':
+      return outbox.send({ type: 'pong', id: message.id })
+    case 'check':
+      void check(message.bundle, message.params, message.now).then((checked) => outbox.send({ type: 'checked', id: message.id, checked }))
+      return
+    case 'start':
+      return void start(message)
+    case 'items':
+      return runs.get(message.key)?.deliver(message.items)
+    case 'execute':
+      return runs.get(message.key)?.execute(message.step)
+    case 'drop':
+      runs.get(message.key)?.stop()
+      runs.delete(message.key)
+  }
+}
+
+async function check(ref: BundleRef, params: Uint8Array, now: number): Promise<Checked> {
+  try {
+    const definition = findFlow(await bundle(ref.file), ref.flow)
+    const pure = { now: () => now, random: () => 0.5, uuid: seededChance('check').uuid }
+    const checked = await place.run({ flow: undefined, pure, effect: false }, () => validateParams(definition, decodeValue(params)))
+    if (!checked.ok) throw new QubusError('INVALID_INPUT', checked.message)
+    return {
+      ok: true,
+      name: fillTemplate(definition.options.runName ?? definition.name, [checked.value], now),
+      timeoutSeconds: definition.options.timeoutSeconds,
+    }
+  } catch (error) {
+    return { ok: false, error: toFailure(error, 'BUNDLE_FAILED') }
+  }
+}
+
+async function start({ key, run, bundle: ref, params, startedAt }: Extract<ToThread, { type: 'start' }>): Promise<void> {
+  const index = Number(key.slice(key.lastIndexOf('#') + 1))
+  const at: Place = { flow: undefined, pure: { now: () => startedAt, random: () => 0.5, uuid: () => '' }, effect: false }
+  const flow = new FlowRun({
+    key,
+    run,
+    startedAt,
+    send(message) {
+      outbox.send(message)
+      if (message.type === 'end') runs.delete(key)
+    },
+    enter: (fn) => {
+      Atomics.store(current, 0, index)
+      return place.run(at, fn)
+    },
+    enterEffect: (fn) => place.run({ ...at, effect: true }, fn),
+  })
+  at.flow = flow
+  at.pure = flow
+  runs.set(key, flow)
+  try {
+    const definition = findFlow(await bundle(ref.file), ref.flow)
+    const checked = await place.run(at, () => validateParams(definition, decodeValue(params)))
+    if (!checked.ok) throw new QubusError('INVALID_INPUT', checked.message)
+    flow.start(definition.fn, checked.value)
+  } catch (error) {
+    flow.fail(error)
+  }
+}
+
+function bundle(file: string): Promise<LoadedBundle> {
+  let loaded = bundles.get(file)
+  if (loaded === undefined) {
+    loaded = loadBundle(file)
+    loaded.catch(() => bundles.delete(file))
+    bundles.set(file, loaded)
+  }
+  return loaded
+}

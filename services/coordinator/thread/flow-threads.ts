@@ -1,0 +1,175 @@
+/**
+ * The warm flow threads of a coordinator. A thread that stops answering keeps the run that holds it up; the others are
+ * moved to a new one, which costs them only a replay.
+ */
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import { openMail, Outbox } from '#shared/actor/mailbox.ts'
+import type { BundleRef, Checked, FromThread, RunKey, ToThread } from './protocol.ts'
+
+export type FlowThreadsOptions = {
+  onMessage(key: RunKey, message: FromThread & { key: RunKey }): void
+  /** The thread of these runs is gone or stuck: start them anew. `culprit`: it was in this run's code. */
+  onMoved(keys: RunKey[], culprit: RunKey | undefined, why: string): void
+  environment: NodeJS.ProcessEnv
+  threads?: number
+  /** A thread that does not answer for this long is taken to be stuck. */
+  stuckMs?: number
+  /** How long a stuck thread may take until its run is given up. */
+  giveUpMs?: number
+}
+
+type Thread = {
+  worker: Worker
+  outbox: Outbox<ToThread>
+  current: Int32Array
+  runs: Set<RunKey>
+  answeredAt: number
+  checks: Map<number, (checked: Checked) => void>
+}
+
+const PING_MS = 1_000
+
+export class FlowThreads implements AsyncDisposable {
+  readonly #options: FlowThreadsOptions
+  readonly #threads: Thread[] = []
+  readonly #of = new Map<RunKey, Thread>()
+  readonly #timer: NodeJS.Timeout
+  readonly #stuckMs: number
+  readonly #giveUpMs: number
+  #next = 0
+  #closed = false
+
+  constructor(options: FlowThreadsOptions) {
+    this.#options = options
+    this.#stuckMs = options.stuckMs ?? 5_000
+    this.#giveUpMs = options.giveUpMs ?? 60_000
+    const count = options.threads ?? Math.max(2, Math.min(4, availableParallelism()))
+    for (let i = 0; i < count; i++) this.#spawn()
+    this.#timer = setInterval(() => this.#watch(), PING_MS)
+    this.#timer.unref()
+  }
+
+  /** Loads the bundle and checks parameters against the flow's schema. */
+  check(bundle: BundleRef, params: Uint8Array, now: number): Promise<Checked> {
+    const thread = this.#idlest()
+    const id = ++this.#next
+    return new Promise((resolve) => {
+      thread.checks.set(id, resolve)
+      thread.outbox.send({ type: 'check', id, bundle, params, now })
+    })
+  }
+
+  /** Starts a run in the thread with the fewest; returns the key that its messages carry. */
+  start(run: string, bundle: BundleRef, params: Uint8Array, startedAt: number): RunKey {
+    const thread = this.#idlest()
+    const key = `${run}#${++this.#next}`
+    thread.runs.add(key)
+    this.#of.set(key, thread)
+    thread.outbox.send({ type: 'start', key, run, bundle, params, startedAt })
+    return key
+  }
+
+  send(key: RunKey, message: ToThread): void {
+    this.#of.get(key)?.outbox.send(message)
+  }
+
+  /** Forgets a run, whether it ended or not. */
+  drop(key: RunKey): void {
+    const thread = this.#of.get(key)
+    this.#of.delete(key)
+    thread?.runs.delete(key)
+    thread?.outbox.send({ type: 'drop', key })
+    if (thread && thread.runs.size === 0 && !this.#threads.includes(thread)) void thread.worker.terminate()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    clearInterval(this.#timer)
+    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()))
+  }
+
+  #spawn(): void {
+    const shared = new SharedArrayBuffer(4)
+    const worker = new Worker(new URL('./flow-thread.ts', import.meta.url), { workerData: { current: shared }, env: this.#options.environment })
+    const thread: Thread = {
+      worker,
+      outbox: new Outbox<ToThread>(worker),
+      current: new Int32Array(shared),
+      runs: new Set(),
+      answeredAt: performance.now(),
+      checks: new Map(),
+    }
+    worker.on('message', (message) => this.#receive(thread, message))
+    let cause = 'it ended'
+    worker.on('error', (error) => {
+      cause = String((error as Error)?.message ?? error)
+    })
+    worker.on('exit', () => this.#lose(thread, `its thread ended: ${cause}`))
+    this.#threads.push(thread)
+  }
+
+  #receive(thread: Thread, packed: unknown): void {
+    thread.answeredAt = performance.now()
+    for (const message of openMail<FromThread>(packed)) {
+      if (message.type === 'checked') {
+        thread.checks.get(message.id)?.(message.checked)
+        thread.checks.delete(message.id)
+      } else if (message.type !== 'pong' && thread.runs.has(message.key)) {
+        this.#options.onMessage(message.key, message)
+      }
+    }
+  }
+
+  #idlest(): Thread {
+    return this.#threads.reduce((best, each) => (each.runs.size < best.runs.size ? each : best))
+  }
+
+  #culprit(thread: Thread): RunKey | undefined {
+    const index = Atomics.load(thread.current, 0)
+    return [...thread.runs].find((key) => key.endsWith(`#${index}`))
+  }
+
+  #watch(): void {
+    const now = performance.now()
+    for (const thread of [...this.#threads]) {
+      if (now - thread.answeredAt > this.#stuckMs && (thread.runs.size > 0 || thread.checks.size > 0)) this.#replace(thread)
+      else thread.outbox.send({ type: 'ping', id: 0 })
+    }
+  }
+
+  // The stuck thread stays with its culprit, outside of the pool, until that run ends or is given up.
+  #replace(thread: Thread): void {
+    this.#threads.splice(this.#threads.indexOf(thread), 1)
+    this.#spawn()
+    const culprit = this.#culprit(thread)
+    const others = [...thread.runs].filter((key) => key !== culprit)
+    this.#failChecks(thread, 'the code that was being loaded keeps its thread busy')
+    for (const key of others) this.#forget(thread, key)
+    this.#options.onMoved(others, undefined, 'another run keeps its thread busy')
+    if (culprit === undefined) void thread.worker.terminate()
+    else setTimeout(() => thread.runs.has(culprit) && void thread.worker.terminate(), this.#giveUpMs).unref()
+  }
+
+  #lose(thread: Thread, why: string): void {
+    const at = this.#threads.indexOf(thread)
+    if (at >= 0) this.#threads.splice(at, 1)
+    if (this.#closed) return
+    if (at >= 0) this.#spawn()
+    const culprit = this.#culprit(thread)
+    const keys = [...thread.runs]
+    for (const key of keys) this.#forget(thread, key)
+    this.#failChecks(thread, why)
+    if (keys.length > 0) this.#options.onMoved(keys, culprit, why)
+  }
+
+  #forget(thread: Thread, key: RunKey): void {
+    this.#of.delete(key)
+    thread.runs.delete(key)
+  }
+
+  #failChecks(thread: Thread, why: string): void {
+    for (const resolve of thread.checks.values()) resolve({ ok: false, error: { code: 'BUNDLE_FAILED', name: 'Error', message: why } })
+    thread.checks.clear()
+  }
+}

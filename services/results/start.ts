@@ -1,0 +1,23 @@
+/** Starts result storage: tables, intakes, answers, purging. */
+import type { Actor, Running } from '#shared/actor/actor.ts'
+import { answerQueries } from './answer-queries.ts'
+import { migrate, openPool } from './database.ts'
+import { RETENTION, type Retention, startPurging } from './purge.ts'
+import { storeLogs } from './store-logs.ts'
+import { storeRuns } from './store-runs.ts'
+
+export async function startResults(actor: Actor, databaseUrl: string, retention: Retention = RETENTION): Promise<Running> {
+  await migrate(databaseUrl, actor.log, actor.stopping)
+  const pool = openPool(databaseUrl, actor.log)
+  const runs = storeRuns(actor, databaseUrl)
+  const logs = storeLogs(actor, databaseUrl)
+  const answers = answerQueries(actor, pool)
+  const purging = startPurging(actor, pool, () => runs.held, retention)
+  return {
+    async drain() {
+      answers[Symbol.dispose]()
+      await Promise.all([runs.stop(), logs.stop(), purging.stop()])
+      await pool.end()
+    },
+  }
+}

@@ -1,0 +1,64 @@
+/** Any gate on two qubits, as its 4 × 4 matrix (`a` is the high bit of row and column). */
+export type DenseStep = { kind: 'dense'; a: number; b: number; matrix: Float64Array }
+
+export function applyDense(re: Float64Array, im: Float64Array, size: number, step: DenseStep): void {
+  const { a, b, matrix: m } = step
+  const low = Math.min(a, b) - 1
+  const middle = (Math.max(a, b) >> 1) - 1 - low
+  const high = ~(low | middle)
+  const a00 = m[0]!,
+    b00 = m[1]!,
+    a01 = m[2]!,
+    b01 = m[3]!,
+    a02 = m[4]!,
+    b02 = m[5]!,
+    a03 = m[6]!,
+    b03 = m[7]!
+  const a10 = m[8]!,
+    b10 = m[9]!,
+    a11 = m[10]!,
+    b11 = m[11]!,
+    a12 = m[12]!,
+    b12 = m[13]!,
+    a13 = m[14]!,
+    b13 = m[15]!
+  const a20 = m[16]!,
+    b20 = m[17]!,
+    a21 = m[18]!,
+    b21 = m[19]!,
+    a22 = m[20]!,
+    b22 = m[21]!,
+    a23 = m[22]!,
+    b23 = m[23]!
+  const a30 = m[24]!,
+    b30 = m[25]!,
+    a31 = m[26]!,
+    b31 = m[27]!,
+    a32 = m[28]!,
+    b32 = m[29]!,
+    a33 = m[30]!,
+    b33 = m[31]!
+  const quarter = size >>> 2
+  for (let q = 0; q < quarter; q++) {
+    const k = (q & low) | ((q & middle) << 1) | ((q & high) << 2)
+    const k1 = k | b,
+      k2 = k | a,
+      k3 = k1 | a
+    const r0 = re[k]!,
+      r1 = re[k1]!,
+      r2 = re[k2]!,
+      r3 = re[k3]!
+    const i0 = im[k]!,
+      i1 = im[k1]!,
+      i2 = im[k2]!,
+      i3 = im[k3]!
+    re[k] = a00 * r0 - b00 * i0 + a01 * r1 - b01 * i1 + a02 * r2 - b02 * i2 + a03 * r3 - b03 * i3
+    im[k] = a00 * i0 + b00 * r0 + a01 * i1 + b01 * r1 + a02 * i2 + b02 * r2 + a03 * i3 + b03 * r3
+    re[k1] = a10 * r0 - b10 * i0 + a11 * r1 - b11 * i1 + a12 * r2 - b12 * i2 + a13 * r3 - b13 * i3
+    im[k1] = a10 * i0 + b10 * r0 + a11 * i1 + b11 * r1 + a12 * i2 + b12 * r2 + a13 * i3 + b13 * r3
+    re[k2] = a20 * r0 - b20 * i0 + a21 * r1 - b21 * i1 + a22 * r2 - b22 * i2 + a23 * r3 - b23 * i3
+    im[k2] = a20 * i0 + b20 * r0 + a21 * i1 + b21 * r1 + a22 * i2 + b22 * r2 + a23 * i3 + b23 * r3
+    re[k3] = a30 * r0 - b30 * i0 + a31 * r1 - b31 * i1 + a32 * r2 - b32 * i2 + a33 * r3 - b33 * i3
+    im[k3] = a30 * i0 + b30 * r0 + a31 * i1 + b31 * r1 + a32 * i2 + b32 * r2 + a33 * i3 + b33 * r3
+  }
+}

@@ -1,0 +1,34 @@
+/** When a host with a walltime must stop taking circuits, and when it must be gone. Times are Unix milliseconds. */
+
+export type Walltime = {
+  /** No circuit is begun after this. */
+  drainAt: number
+  /** What still runs now is handed back. */
+  stopAt: number
+  endsAt: number
+}
+
+/** A tenth of the walltime, between 1 and 30 s, is left to finish; a tenth of that, between 0.3 and 3 s, to say so. */
+export function walltimeOf(startedAt: number, seconds: number): Walltime {
+  const endsAt = startedAt + seconds * 1000
+  const margin = clamp(seconds * 100, 1_000, 30_000)
+  return { drainAt: endsAt - margin, stopAt: endsAt - clamp(margin / 10, 300, 3_000), endsAt }
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value))
+}
+
+// A timer set further ahead fires at once.
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/** Calls back when it is time to drain and when it is time to go. */
+export function watchWalltime({ drainAt, stopAt }: Walltime, drain: () => void, stop: () => void): Disposable {
+  const after = (at: number, act: () => void) => setTimeout(act, clamp(at - Date.now(), 0, LONGEST_TIMER_MS))
+  const timers = [after(drainAt, drain), after(stopAt, stop)]
+  return {
+    [Symbol.dispose]() {
+      for (const timer of timers) clearTimeout(timer)
+    },
+  }
+}

@@ -1,0 +1,27 @@
+/** How much a worker holds, and how much it hands to a thread at once: decided from how long tasks took lately. */
+
+/** A worker holds about this much work that it has not begun: an idle worker of the pool waits no longer for its share. */
+const AHEAD_MS = 100
+/** Far below what one consumer may hold un-acked, since several workers share it; and one question to the log covers it. */
+const MOST_HELD = 400
+/** A thread gets this much at once: what is behind a task that turns out long waits for it. */
+const CHUNK_MS = 5
+const MOST_IN_CHUNK = 64
+
+/** How many commands a worker may hold. @param meanMs undefined when nothing ran yet. */
+export function holdLimit(slots: number, meanMs: number | undefined): number {
+  if (meanMs === undefined) return slots * 2
+  return slots + Math.max(slots, Math.min(MOST_HELD - slots, Math.floor((slots * AHEAD_MS) / Math.max(meanMs, 0.05))))
+}
+
+/** How many tasks of one kind go to a thread at once. @param meanMs of that kind; undefined when it never ran. */
+export function chunkLimit(meanMs: number | undefined, queued: number, slots: number): number {
+  if (meanMs === undefined) return 1
+  const fitting = Math.floor(CHUNK_MS / Math.max(meanMs, 0.02))
+  return Math.max(1, Math.min(MOST_IN_CHUNK, fitting, Math.ceil(queued / slots)))
+}
+
+/** A running mean that follows a change within a few tasks. */
+export function meanAfter(mean: number | undefined, ms: number): number {
+  return mean === undefined ? ms : mean + (ms - mean) / 8
+}

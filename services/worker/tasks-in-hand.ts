@@ -1,0 +1,241 @@
+/**
+ * The commands that this worker was given. Each is asked about first: the log decides whether it is still wanted.
+ * Then it waits for a slot, is executed, recorded, and only then acked.
+ */
+import { type Ask, MAX_LOSSES } from '#shared/actor/ask-first.ts'
+import type { Actor } from '#shared/actor/actor.ts'
+import { attemptDraft, lostDraft, outcomeDraft, type Place, type Times } from '#shared/actor/step-records.ts'
+import type { BundleCache } from '#shared/bundle/bundle-cache.ts'
+import type { Delivery } from '#shared/bus/delivery.ts'
+import type { Publisher } from '#shared/bus/publisher.ts'
+import { QubusError } from '#shared/contract/errors.ts'
+import { toFailure } from '#shared/contract/failure.ts'
+import type { Payload } from '#shared/contract/payload.ts'
+import type { Artifact } from '#shared/contract/step-record.ts'
+import { STREAM } from '#shared/contract/streams.ts'
+import { type HeldTask, holdTask } from './held-task.ts'
+import { holdLimit, meanAfter } from './pace.ts'
+import type { Executed, Slots } from './slots.ts'
+
+export type HandOptions = {
+  actor: Actor
+  slots: number
+  ask: Ask
+  bundles: BundleCache
+  /** Writes to `RUNS`. */
+  records: Publisher
+  /** More commands may be taken now. */
+  onRoom(): void
+}
+
+/** After a read or write of the log failed: the broker is busy with something worse. */
+const HAND_BACK_MS = 1_000
+
+export class TasksInHand {
+  readonly #options: HandOptions
+  readonly #held = new Map<string, HeldTask>()
+  #slots: Slots | undefined
+  #meanMs: number | undefined
+  #closed = false
+  #onEmpty: (() => void) | undefined
+
+  constructor(options: HandOptions) {
+    this.#options = options
+  }
+
+  /** Where commands go once they are wanted. */
+  connect(slots: Slots): void {
+    this.#slots = slots
+  }
+
+  /** How many more commands this worker should be given. */
+  get room(): number {
+    return this.#closed ? 0 : holdLimit(this.#options.slots, this.#meanMs) - this.#held.size
+  }
+
+  *[Symbol.iterator](): Iterator<HeldTask> {
+    yield* this.#held.values()
+  }
+
+  accept(batch: Delivery[]): void {
+    for (const delivery of batch) {
+      if (this.#closed) delivery.nak()
+      else this.#hold(delivery)
+    }
+  }
+
+  /** An execution came to this: it is recorded, then the command is acked. */
+  executed(task: HeldTask, executed: Executed): void {
+    this.#meanMs = meanAfter(this.#meanMs, executed.ms)
+    // What ended late, after its time-out was recorded, comes to nothing.
+    if (isAnswered(task) || task.state === 'recording') return
+    task.state = 'recording'
+    this.#record(task, executed).then(
+      () => this.#answer(task),
+      (error: unknown) => this.#handBack(task, error),
+    )
+  }
+
+  /** Asks the log again about what is in hand: of one run, or of all that is held longer than `olderMs`. */
+  askAgain(of: { run?: string; olderMs?: number }): void {
+    const before = performance.now() - (of.olderMs ?? 0)
+    for (const task of this.#held.values()) {
+      if (task.state === 'recording' || task.state === 'asking' || task.heldSince > before) continue
+      if (of.run !== undefined && of.run !== task.id.run) continue
+      this.#options.ask({ ...task.id, again: false }).then(
+        (verdict) => verdict.wanted || this.#drop(task, verdict.why),
+        () => {},
+      )
+    }
+  }
+
+  /** Takes nothing more and gives back what has not begun; resolves when the rest is answered. */
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const task of [...this.#held.values()]) {
+      if (task.state === 'asking' || task.state === 'queued') this.#giveBack(task)
+    }
+    if (this.#held.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve))
+  }
+
+  /** Gives back everything, and ends what runs. */
+  abandon(why: string): void {
+    this.#closed = true
+    for (const task of [...this.#held.values()]) {
+      this.#giveBack(task)
+      task.end?.(new QubusError('CANCELLED', why))
+    }
+  }
+
+  #hold(delivery: Delivery): void {
+    let task: HeldTask
+    try {
+      task = holdTask(delivery)
+    } catch (error) {
+      this.#options.actor.bury(STREAM.tasks, delivery, error).catch(() => delivery.nak(HAND_BACK_MS))
+      return
+    }
+    const present = this.#held.get(task.key)
+    if (present !== undefined) {
+      // Delivered again to its holder: it runs already, only the answer goes to the new delivery.
+      present.delivery = delivery
+      return
+    }
+    this.#held.set(task.key, task)
+    this.#prepare(task).then(
+      (ready) => ready && !isAnswered(task) && this.#queue(task),
+      (error: unknown) => this.#handBack(task, error),
+    )
+  }
+
+  async #prepare(task: HeldTask): Promise<boolean> {
+    const { ask, bundles, actor } = this.#options
+    const verdict = await ask({ ...task.id, again: task.again })
+    if (!verdict.wanted) {
+      this.#drop(task, verdict.why)
+      return false
+    }
+    if (task.again && !(await this.#takeUpAgain(task, verdict.losses))) return false
+    const { command } = task
+    try {
+      const value = actor.blobs.fromPayload(command.payload)
+      task.material = {
+        file: command.kind === 'task' ? await bundles.fileOf(command.bundle, command.sourceRoot) : '',
+        value: value instanceof Promise ? await value : value,
+      }
+      return true
+    } catch (error) {
+      const now = Date.now()
+      this.executed(task, { ms: 0, startedAt: now, endedAt: now, error: toFailure(error, 'BLOB_MISSING') })
+      return false
+    }
+  }
+
+  // The loss is on record before the task runs again, so one that kills its worker can't do so for ever.
+  async #takeUpAgain(task: HeldTask, losses: number): Promise<boolean> {
+    const { records } = this.#options
+    const once = task.command.onLost === 'fail'
+    if (!once && losses < MAX_LOSSES) {
+      await records.create(lostDraft(this.#place(task), task.id, task.command, losses + 1))
+      return true
+    }
+    const often = once ? 'and is not to be run again (onLost: fail)' : `${MAX_LOSSES} times and is not run again`
+    const error = new QubusError('LOST', `the step was lost with its worker ${often}`)
+    const now = Date.now()
+    await records.create(attemptDraft(this.#place(task), task.id, task.command, { startedAt: now, endedAt: now }, toFailure(error, 'LOST')))
+    this.#answer(task)
+    return false
+  }
+
+  #queue(task: HeldTask): void {
+    task.state = 'queued'
+    this.#slots?.queue(task)
+  }
+
+  async #record(task: HeldTask, executed: Executed): Promise<void> {
+    const { records } = this.#options
+    const times: Times = { startedAt: executed.startedAt, endedAt: executed.endedAt }
+    const place = this.#place(task)
+    if (executed.error !== undefined) return void (await records.create(attemptDraft(place, task.id, task.command, times, executed.error)))
+    const stored = this.#store(executed)
+    const { result, artifacts } = stored instanceof Promise ? await stored : stored
+    await records.create(outcomeDraft(place, task.id, task.command, times, result, artifacts))
+  }
+
+  /** Blobs go first: a record never refers to what is not there. */
+  #store({ result = new Uint8Array(), artifacts = [], endedAt }: Executed): Stored | Promise<Stored> {
+    const { blobs } = this.#options.actor
+    const payload = blobs.toPayload(result)
+    if (!(payload instanceof Promise) && artifacts.length === 0) return { result: payload }
+    return (async () => {
+      const kept: Artifact[] = []
+      for (const { key, type, value } of artifacts) kept.push({ key, type, payload: await blobs.toPayload(value), at: endedAt })
+      return { result: await payload, ...(kept.length > 0 ? { artifacts: kept } : {}) }
+    })()
+  }
+
+  #place({ pool }: HeldTask): Place {
+    const { id, host, job } = this.#options.actor
+    return { writer: id, node: host, pool, ...(job === undefined ? {} : { job }) }
+  }
+
+  /** Nobody wants it any more: acked without a record, and ended. */
+  #drop(task: HeldTask, why: string): void {
+    if (isAnswered(task)) return
+    const { end } = task
+    this.#answer(task)
+    end?.(new QubusError('CANCELLED', why))
+  }
+
+  #handBack(task: HeldTask, error: unknown): void {
+    if (isAnswered(task)) return
+    this.#options.actor.log.warn({ err: error, task: task.key }, 'task handed back')
+    const { end } = task
+    this.#giveBack(task, HAND_BACK_MS)
+    end?.(new QubusError('CANCELLED', 'handed back'))
+  }
+
+  #giveBack(task: HeldTask, delayMs?: number): void {
+    task.delivery.nak(delayMs)
+    this.#forget(task)
+  }
+
+  #answer(task: HeldTask): void {
+    if (isAnswered(task)) return
+    task.delivery.ack()
+    this.#forget(task)
+  }
+
+  #forget(task: HeldTask): void {
+    task.state = 'answered'
+    this.#held.delete(task.key)
+    if (this.#held.size === 0) this.#onEmpty?.()
+    this.#options.onRoom()
+  }
+}
+
+type Stored = { result: Payload; artifacts?: Artifact[] }
+
+function isAnswered(task: HeldTask): boolean {
+  return task.state === 'answered'
+}

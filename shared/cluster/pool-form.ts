@@ -1,0 +1,95 @@
+/** A pool as Qubus' own cluster files write it. The keys are in snake case, as their neighbours' in dask-jobqueue's form are. */
+import { z } from 'zod'
+import type { Pool, PoolStarts } from './cluster.ts'
+
+const TOKEN = /^[A-Za-z0-9_-]{1,64}$/
+const MEMORY = /^(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?$/i
+
+const count = (least: number) =>
+  z
+    .number(`write a whole number, at least ${least}`)
+    .int('write a whole number')
+    .min(least, `write ${least} or more`)
+const seconds = z.number('write a number of seconds').nonnegative('write 0 or more')
+const poolName = z.string('write a name').regex(TOKEN, 'use letters, digits, "_" and "-", at most 64 of them')
+const memory = z.string('write a size such as "4GB"').regex(MEMORY, 'write a size such as "4GB"')
+
+export const PoolForm = z.strictObject({
+  starts: z.enum(['worker', 'vqpu', 'submitter'], 'write worker, vqpu or submitter'),
+  /** Of a worker: the task pools it serves; the pool's own name when not given. */
+  serves: z.array(poolName).min(1, 'name at least one pool').optional(),
+  /** Of a vqpu. */
+  engine: z.string('write the name of an engine').min(1, 'write the name of an engine').optional(),
+  scheduler: z.literal('local', 'write local').default('local'),
+  cores: z
+    .union([count(1), z.literal('auto')], 'write a number of cores, or auto for all of this machine')
+    .default('auto'),
+  slots: z
+    .union([count(1), z.literal('auto')], 'write how many tasks run at once, or auto for one a core')
+    .default('auto'),
+  memory: memory.optional(),
+  minimum_jobs: count(0).default(0),
+  maximum_jobs: count(0).default(1),
+  load_per_job: count(1).optional(),
+  idle_hold_seconds: seconds.default(60),
+  walltime_seconds: seconds.optional(),
+})
+export type PoolForm = z.infer<typeof PoolForm>
+
+export type FormProblem = { key: string; message: string }
+
+/** What the schema can't say of one key alone. */
+export function poolProblems(form: PoolForm): FormProblem[] {
+  const problems: FormProblem[] = []
+  const { starts, serves, engine, minimum_jobs, maximum_jobs } = form
+  if (serves && starts !== 'worker')
+    problems.push({
+      key: 'serves',
+      message: `only a worker serves task pools; this pool starts ${starts}: remove the key`,
+    })
+  if (engine && starts !== 'vqpu')
+    problems.push({
+      key: 'engine',
+      message: `only a vqpu has an engine; this pool starts ${starts}: remove the key`,
+    })
+  if (minimum_jobs > maximum_jobs) {
+    problems.push({
+      key: 'minimum_jobs',
+      message: `found ${minimum_jobs}, more than maximum_jobs (${maximum_jobs}): write at most ${maximum_jobs}`,
+    })
+  }
+  return problems
+}
+
+/** @param machineCores what `auto` stands for. */
+export function toPool(name: string, form: PoolForm, machineCores: number): Pool {
+  const cores = form.cores === 'auto' ? machineCores : form.cores
+  const slots = form.slots === 'auto' ? cores : form.slots
+  return {
+    name,
+    starts: startsOf(name, form),
+    scheduler: form.scheduler,
+    cores,
+    slots,
+    memoryBytes: form.memory === undefined ? undefined : bytesOf(form.memory),
+    minimumJobs: form.minimum_jobs,
+    maximumJobs: form.maximum_jobs,
+    // Circuits are mostly short: a vQPU is worth starting for a handful of them, not for one.
+    loadPerJob: form.load_per_job ?? (form.starts === 'vqpu' ? 8 : slots),
+    idleHoldSeconds: form.idle_hold_seconds,
+    walltimeSeconds: form.walltime_seconds,
+  }
+}
+
+function startsOf(name: string, form: PoolForm): PoolStarts {
+  if (form.starts === 'worker') return { kind: 'worker', serves: form.serves ?? [name] }
+  if (form.starts === 'vqpu') return { kind: 'vqpu', engine: form.engine ?? 'embedded' }
+  return { kind: 'submitter' }
+}
+
+function bytesOf(text: string): number {
+  const [, number, unit] = MEMORY.exec(text) as unknown as [string, string, string]
+  const power = ['', 'K', 'M', 'G', 'T'].indexOf(unit.toUpperCase())
+  // As dask reads it: GB is 10^9, GiB is 2^30.
+  return Math.floor(Number(number) * (/i/i.test(text) ? 1024 : 1000) ** power)
+}

@@ -1,0 +1,54 @@
+/** Options of steps: checked where they are written, so that a mistake shows before work starts. */
+import { QubusError } from '../contract/errors.ts'
+import type { StepPolicy } from './runtime.ts'
+
+export type StepOptions = {
+  /** Pool of the cluster file that runs it; default: the run's pool, else `generic`. */
+  pool?: string
+  /** How many times a failed attempt is followed by another. */
+  retries?: number
+  retryDelaySeconds?: number
+  /** Factor by which each further delay grows; default 1. */
+  retryBackoff?: number
+  /** Longest delay, however much it grows. */
+  retryMaxDelaySeconds?: number
+  /** Stretches each delay by up to this fraction; default 0. */
+  retryJitter?: number
+  /** An attempt that takes longer is ended and counts as failed. */
+  timeoutSeconds?: number
+  /** What follows when a worker vanished: run the step again (default), or fail it. */
+  onLost?: 'rerun' | 'fail'
+}
+
+const POOL = /^[A-Za-z0-9_-]{1,128}$/
+
+/** @throws QubusError `INVALID_OPTION` naming the option, what was got and what is wanted. */
+export function toPolicy(what: string, options: StepOptions): StepPolicy {
+  const { pool, retries, retryDelaySeconds, retryBackoff, retryMaxDelaySeconds, retryJitter, timeoutSeconds, onLost } = options
+  if (pool !== undefined && !POOL.test(pool)) bad(what, 'pool', pool, 'a name of letters, digits, "_" and "-"')
+  if (retries !== undefined && !(Number.isInteger(retries) && retries >= 0)) bad(what, 'retries', retries, 'an integer from 0')
+  check(what, 'retryDelaySeconds', retryDelaySeconds, 0)
+  check(what, 'retryBackoff', retryBackoff, 1)
+  check(what, 'retryMaxDelaySeconds', retryMaxDelaySeconds, 0)
+  check(what, 'retryJitter', retryJitter, 0)
+  if (timeoutSeconds !== undefined && !(timeoutSeconds > 0 && Number.isFinite(timeoutSeconds))) bad(what, 'timeoutSeconds', timeoutSeconds, 'a number above 0')
+  if (onLost !== undefined && onLost !== 'rerun' && onLost !== 'fail') bad(what, 'onLost', onLost, '"rerun" or "fail"')
+  const policy: StepPolicy = { pool, retries, retryDelaySeconds, retryBackoff, retryMaxDelaySeconds, retryJitter, timeoutSeconds, onLost } as StepPolicy
+  for (const key of Object.keys(policy) as (keyof StepPolicy)[]) if (policy[key] === undefined) delete policy[key]
+  return policy
+}
+
+function check(what: string, key: string, value: number | undefined, least: number): void {
+  if (value !== undefined && !(typeof value === 'number' && value >= least && Number.isFinite(value))) {
+    bad(what, key, value, `a number from ${least}`)
+  }
+}
+
+/** @throws QubusError `INVALID_OPTION`. */
+export function bad(what: string, key: string, got: unknown, wanted: string): never {
+  throw new QubusError('INVALID_OPTION', `${what}: ${key} is ${show(got)}; ${wanted} is wanted`)
+}
+
+function show(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : String(value)
+}

@@ -1,0 +1,92 @@
+/**
+ * The seam between a flow author's code (this folder, bundled with the flow) and the thread that runs it. The thread
+ * installs a runtime under a global symbol before it loads a bundle; both sides may be of different versions, so the
+ * seam changes only by addition.
+ */
+import { QubusError } from '../contract/errors.ts'
+import type { Artifact, StepKind } from '../contract/step-record.ts'
+
+export type StepPolicy = {
+  pool?: string
+  retries?: number
+  retryDelaySeconds?: number
+  /** Each further delay is this many times the one before. */
+  retryBackoff?: number
+  retryMaxDelaySeconds?: number
+  /** Delays are stretched by up to this fraction, differently for each step and attempt. */
+  retryJitter?: number
+  timeoutSeconds?: number
+  onLost?: 'rerun' | 'fail'
+}
+
+export type StepRequest = {
+  kind: StepKind
+  name: string
+  /** Shown instead of the name. */
+  label?: string
+  /** What the step is given; it must be encodable. */
+  value: unknown
+  policy: StepPolicy
+  /** Runs in the flow's thread, once; its value is what the log keeps. */
+  execute?: () => unknown
+}
+
+/** What a flow can know of a step: only what the log has delivered. */
+export type FutureState = 'queued' | 'retrying' | 'completed' | 'failed' | 'cancelled'
+
+export type StepHandle = {
+  step: number
+  promise: Promise<unknown>
+  state(): FutureState
+  cancel(): void
+}
+
+export type FlowContext = {
+  run: string
+  request(step: StepRequest): StepHandle
+  /** Somebody looked at the future of `step`: its failure is not the run's. */
+  observed(step: number): void
+  now(): number
+  random(): number
+  uuid(): string
+  log(level: 'debug' | 'info' | 'warn' | 'error', text: string, fields?: Record<string, unknown>): void
+}
+
+export type TaskContext = {
+  run: string
+  step: number
+  attempt: number
+  name: string
+  pool: string
+  /** The same for every attempt of the step: hand it to an outside service so that it acts once. */
+  idempotencyKey: string
+  /** Aborted when the step is cancelled or its time is over. */
+  signal: AbortSignal
+  /** Ids of the GPUs that the step may use. */
+  gpus: string[]
+  log: FlowContext['log']
+  artifact(key: string, type: Artifact['type'], value: unknown): void
+}
+
+export type Runtime = {
+  flow(): FlowContext | undefined
+  task(): TaskContext | undefined
+}
+
+const RUNTIME = Symbol.for('qubus.runtime.v1')
+
+export function installRuntime(runtime: Runtime): void {
+  ;(globalThis as Record<symbol, unknown>)[RUNTIME] = runtime
+}
+
+export function currentRuntime(): Runtime | undefined {
+  return (globalThis as Record<symbol, unknown>)[RUNTIME] as Runtime | undefined
+}
+
+/** The flow that is calling. @throws QubusError when `what` is used outside of a flow. */
+export function currentFlow(what: string): FlowContext {
+  const flow = currentRuntime()?.flow()
+  if (flow) return flow
+  const where = currentRuntime()?.task() ? 'inside a task' : 'outside of a flow'
+  throw new QubusError('INVALID_OPTION', `${what} was called ${where}: call it in the function of a flow(…)`)
+}

@@ -1,0 +1,8 @@
+/** The digest by which a second request for a run id is told apart: the same flow, code and parameters, or a conflict. */
+import { hash } from 'node:crypto'
+import type { Payload } from '../contract/payload.ts'
+
+export function requestDigest(flow: string, bundle: string, payload: Payload): string {
+  const params = 'inline' in payload ? hash('sha256', payload.inline) : payload.blob
+  return hash('sha256', `${flow}\n${bundle}\n${params}`)
+}
