@@ -3,7 +3,7 @@
  * the server write anywhere, so those who only watch, and everything near task code, may not.
  */
 import { BLOB_BUCKET, REGISTRY_BUCKET, STREAM, type StreamName } from '#shared/contract/streams.ts'
-import { filter, record } from '#shared/contract/subjects.ts'
+import { filter, record, subject } from '#shared/contract/subjects.ts'
 
 export const BROKER_USERS = [
   'admin',
@@ -94,13 +94,16 @@ const TABLE: Record<Exclude<BrokerUser, 'admin'>, { publish: string[]; subscribe
       filter.allocations,
       filter.signals,
       filter.controls,
+      // A flow may drain a vQPU.
+      subject.command('*', 'drain'),
       ...consume(flows, runs, signals),
       ...read(flows, signals, logs, ...COMMANDS),
       // Commands of a cancelled run are taken back.
       ...purge(...COMMANDS),
       ...remove(...COMMANDS),
     ],
-    subscribe: [...actor.subscribe, filter.inspects],
+    // Who runs what is heard from events.
+    subscribe: [...actor.subscribe, filter.inspects, filter.events],
   },
   allocator: {
     publish: [
@@ -114,7 +117,8 @@ const TABLE: Record<Exclude<BrokerUser, 'admin'>, { publish: string[]; subscribe
       ...consume(runs, ...COMMANDS),
       ...read(...COMMANDS),
     ],
-    subscribe: actor.subscribe,
+    // The end of a run ends its vQPUs; `status` asks for jobs.
+    subscribe: [...actor.subscribe, filter.events, filter.queries],
   },
   worker: {
     publish: [...actor.publish, filter.stepRecords, ...pull(tasks)],
@@ -155,7 +159,6 @@ const TABLE: Record<Exclude<BrokerUser, 'admin'>, { publish: string[]; subscribe
       filter.inspects,
       filter.queries,
       filter.commands('*'),
-      `$KV.${REGISTRY_BUCKET}.>`,
       ...blobs,
       ...ALL.flatMap((stream) => [
         api(`STREAM.INFO.${stream}`),

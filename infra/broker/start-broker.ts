@@ -1,12 +1,13 @@
 /** Starts the broker of a home, or adopts the one that runs there, and waits until it is ready. */
 import { createHash } from 'node:crypto'
-import { readFile, realpath } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { QubusError } from '#shared/contract/errors.ts'
 import { homePaths } from '#shared/config/home.ts'
 import { findByArguments } from '../process/identity.ts'
 import { keptPort } from '../process/port.ts'
-import { makePrivateFolder, writePrivate } from '../process/private-file.ts'
+import { prepareHome } from '../process/prepare-home.ts'
+import { writePrivate } from '../process/private-file.ts'
 import { adoptServer, launchServer, type ServerProcess } from '../process/server-process.ts'
 import { brokerConfig } from './broker-config.ts'
 import { greeting } from './greeting.ts'
@@ -45,11 +46,7 @@ const TRIES = 3
  * @throws QubusError `UNREACHABLE` with the end of the broker's log when it ends instead.
  */
 export async function startBroker(given: BrokerOptions): Promise<Broker> {
-  await makePrivateFolder(given.home)
-  // By another name for the same home a second broker would open the same store.
-  const options = { ...given, home: await realpath(given.home) }
-  const paths = homePaths(options.home)
-  for (const folder of [paths.broker, paths.logs]) await makePrivateFolder(folder)
+  const options = { ...given, home: await prepareHome(given.home) }
   const running = await adoptRunning(options)
   if (running !== undefined) return running
   for (let tries = 1; ; tries++) {

@@ -1,6 +1,6 @@
 /** Makes the data folder of a home, once, and whole or not at all. */
 import { access, chown, mkdir, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { execa } from 'execa'
 import { QubusError } from '#shared/contract/errors.ts'
 import { writePrivate } from '../process/private-file.ts'
@@ -18,7 +18,6 @@ export async function initialise({ initdb }: Installation, { data, owner }: Serv
   if (await access(join(data, 'PG_VERSION')).then(() => true, () => false)) return
   const draft = `${data}.draft`
   await rm(draft, { recursive: true, force: true })
-  await mkdir(dirname(data), { recursive: true, mode: owner === undefined ? 0o700 : 0o755 })
   await mkdir(draft, { mode: 0o700 })
   if (owner !== undefined) await chown(draft, owner.uid, owner.gid)
   // initdb wants an empty folder: the password waits beside it, readable by its user alone.

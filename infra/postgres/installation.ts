@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { access, chmod, cp, mkdir, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { access, chmod, cp, mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import { QubusError } from '#shared/contract/errors.ts'
@@ -45,7 +45,7 @@ async function copyWhole(source: string, target: string): Promise<void> {
     filter: (file) => !file.endsWith('.a') && basename(file) !== 'pkgconfig',
   })
   await makeLinks(source, draft)
-  await chmod(draft, 0o755)
+  await openToAll(draft)
   await rename(draft, target).catch(async (error: unknown) => {
     await rm(draft, { recursive: true, force: true })
     if (!(await exists(join(target, 'bin', 'postgres')))) throw error
@@ -58,6 +58,16 @@ async function makeLinks(source: string, target: string): Promise<void> {
     const place = link.target.replace(/^native\//, '')
     await rm(join(target, place), { force: true })
     await symlink(basename(link.source), join(target, place))
+  }
+}
+
+// Whatever the umask was when npm unpacked them: the server's user has to read these, and nobody has to write them.
+async function openToAll(folder: string): Promise<void> {
+  await chmod(folder, 0o755)
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) await openToAll(path)
+    else if (entry.isFile()) await chmod(path, basename(folder) === 'bin' || entry.name.includes('.so') ? 0o755 : 0o644)
   }
 }
 

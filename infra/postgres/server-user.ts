@@ -1,9 +1,10 @@
 /** Who PostgreSQL runs as, and where that user's files lie: it refuses to run as root. */
 import { createHash } from 'node:crypto'
-import { lstat, mkdir, readFile } from 'node:fs/promises'
+import { chmod, lstat, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { QubusError } from '#shared/contract/errors.ts'
 import { homePaths } from '#shared/config/home.ts'
+import { lettingPass } from '../process/prepare-home.ts'
 
 export type ServerUser = {
   /** Undefined: as ourselves. */
@@ -15,8 +16,8 @@ export type ServerUser = {
 }
 
 /**
- * An ordinary user keeps everything in home and cache. For root, whose home no other user can enter, the server runs
- * as `postgres` or `nobody` and lies under /var/lib, in a folder named after the home.
+ * An ordinary user keeps everything in home and cache. For root the server runs as `postgres` or `nobody`; its programs
+ * lie under /var/lib, and its data too where the home is in a folder that no other user can enter, such as /root.
  */
 export async function serverUserFor(home: string, cache: string): Promise<ServerUser> {
   if (process.getuid?.() !== 0) {
@@ -24,7 +25,8 @@ export async function serverUserFor(home: string, cache: string): Promise<Server
   }
   const base = await reachableFolder()
   const name = createHash('sha256').update(home).digest('hex').slice(0, 16)
-  return { owner: await unprivilegedUser(), programs: join(base, 'programs'), data: join(base, 'data', name) }
+  const data = (await lettingPass(home)) ? homePaths(home).postgresData : join(base, 'data', name)
+  return { owner: await unprivilegedUser(), programs: join(base, 'programs'), data }
 }
 
 const BASES = ['/var/lib/qubus-postgres', '/var/tmp/qubus-postgres']
@@ -34,9 +36,12 @@ async function reachableFolder(): Promise<string> {
   for (const base of BASES) {
     try {
       for (const folder of [base, join(base, 'data'), join(base, 'programs')]) {
-        await mkdir(folder, { mode: 0o755 }).catch((error: NodeJS.ErrnoException) => {
-          if (error.code !== 'EEXIST') throw error
-        })
+        await mkdir(folder).then(
+          () => chmod(folder, 0o755),
+          (error: NodeJS.ErrnoException) => {
+            if (error.code !== 'EEXIST') throw error
+          },
+        )
         await assertRoots(folder)
       }
       return base

@@ -1,6 +1,6 @@
 /** Starts the PostgreSQL of a home, or adopts the one that runs there, and waits until it takes connections. */
 import { randomBytes } from 'node:crypto'
-import { chown, readFile, realpath } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Client } from 'pg'
@@ -9,7 +9,8 @@ import { QubusError } from '#shared/contract/errors.ts'
 import { credentialsFile, homePaths } from '#shared/config/home.ts'
 import { findByArguments } from '../process/identity.ts'
 import { keptPort } from '../process/port.ts'
-import { makePrivateFolder, writePrivate } from '../process/private-file.ts'
+import { prepareHome } from '../process/prepare-home.ts'
+import { writePrivate } from '../process/private-file.ts'
 import { adoptServer, launchServer, type ServerProcess } from '../process/server-process.ts'
 import { initialise, SUPERUSER } from './initialise.ts'
 import { installPostgres } from './installation.ts'
@@ -31,7 +32,7 @@ export type Postgres = AsyncDisposable & {
   url: string
   port: number
   pid: number
-  /** The folder of its data: outside the home when we are root. */
+  /** The folder of its data: in the home, or under /var/lib when root's home is closed to the server's user. */
   data: string
   /** It ran already: an earlier supervisor of this home left it. */
   adopted: boolean
@@ -44,7 +45,9 @@ export type Postgres = AsyncDisposable & {
 const HOST = '127.0.0.1'
 // After a crash it first reads its log of changes.
 const READY_MS = 120_000
-const TRIES = 3
+// Somebody took the port; or sessions of a killed server are still ending.
+const PASSING = ['Address already in use', 'is still in use', 'lock file "postmaster.pid" already exists']
+const TRIES = 20
 
 /**
  * The first start of a home copies the programs and makes the data folder. The port is the same at every start.
@@ -52,10 +55,8 @@ const TRIES = 3
  * @throws QubusError `UNREACHABLE` with the end of PostgreSQL's log when it ends instead.
  */
 export async function startPostgres({ cache = readEnvironment().cache, ...given }: PostgresOptions): Promise<Postgres> {
-  await makePrivateFolder(given.home)
-  const options = { ...given, cache, home: await realpath(given.home) }
+  const options = { ...given, cache, home: await prepareHome(given.home) }
   const paths = homePaths(options.home)
-  for (const folder of [paths.postgres, paths.logs, paths.credentials]) await makePrivateFolder(folder)
   const user = await serverUserFor(options.home, cache)
   const password = await keptPassword(options.home)
   for (let tries = 1; ; tries++) {
@@ -65,7 +66,10 @@ export async function startPostgres({ cache = readEnvironment().cache, ...given 
     const postgres = await finish(options, user, server, port, password, running !== undefined)
     if (postgres !== undefined) return postgres
     const last = (await readFile(logOf(options.home), 'utf8').catch(() => '')).trimEnd().split('\n').slice(-8).join('\n')
-    if (tries < TRIES && last.includes('Address already in use')) continue
+    if (tries < TRIES && PASSING.some((words) => last.includes(words))) {
+      await pause(tries * 50)
+      continue
+    }
     throw new QubusError('UNREACHABLE', `PostgreSQL ended while starting:\n${last}`)
   }
 }
@@ -74,9 +78,7 @@ async function launch({ home, cache, sync }: PostgresOptions & { cache: string }
   const installation = await installPostgres(user.programs)
   await initialise(installation, user, password, sync)
   const port = await keptPort(homePaths(home).postgresPort, HOST)
-  const config = join(user.data, 'postgresql.conf')
-  await writePrivate(config, postgresConfig(HOST, port), user.owner)
-  if (user.owner !== undefined) await chown(config, user.owner.uid, user.owner.gid)
+  await writePrivate(join(user.data, 'postgresql.conf'), postgresConfig(HOST, port), user.owner)
   return launchServer({
     file: installation.postgres,
     args: ['-D', user.data],

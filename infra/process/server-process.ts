@@ -1,7 +1,7 @@
 /** A server that we started, or that an earlier supervisor of the same home started and left behind. */
-import { closeSync, openSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { appendFileSync, closeSync, openSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { execa } from 'execa'
 import { identify, isAlive, type ProcessIdentity } from './identity.ts'
 
 export type ServerProcess = {
@@ -26,6 +26,7 @@ export type LaunchOptions = {
   cwd: string
   /** Gets its output; appended to. */
   log: string
+  /** Whom it runs as; default ourselves. */
   uid?: number
   gid?: number
 }
@@ -38,21 +39,21 @@ export function launchServer({ file, args, env, cwd, log, uid, gid }: LaunchOpti
   // The file itself, not a pipe through us: the server must outlive a supervisor that is killed.
   const output = openSync(log, 'a', 0o600)
   try {
-    const child = execa(file, args, {
+    const child = spawn(file, args, {
       cwd,
       env,
-      extendEnv: false,
-      stdin: 'ignore',
-      stdout: output,
-      stderr: output,
+      stdio: ['ignore', output, output],
       detached: true,
-      cleanup: false,
-      reject: false,
-      buffer: false,
       ...(uid === undefined ? {} : { uid, gid }),
     })
+    const exited = new Promise<void>((resolve) => {
+      child.once('exit', () => resolve())
+      child.once('error', (error) => {
+        appendFileSync(log, `${error.message}\n`)
+        resolve()
+      })
+    })
     const identity = child.pid === undefined ? undefined : identify(child.pid)
-    const exited = child.then(() => {})
     return serverProcess(identity ?? { pid: child.pid ?? -1, startTicks: 'ended' }, exited)
   } finally {
     closeSync(output)

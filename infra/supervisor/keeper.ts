@@ -20,6 +20,8 @@ export type Keeper = {
   readonly name: string
   /** What runs now, if anything. */
   readonly current: RunningProcess | undefined
+  /** How often it ended, or could not be started, so far. */
+  readonly deaths: number
   /** Resolves after the first successful start; rejects when that failed. */
   started: Promise<void>
   /** Ends it for good. */
@@ -32,6 +34,7 @@ export function keep(part: Part, say: (text: string) => void): Keeper {
   const first = Promise.withResolvers<void>()
   let current: RunningProcess | undefined
   let delay = 0
+  let deaths = 0
   // A failed first start is the caller's to judge, and may go unheard.
   first.promise.catch(() => {})
 
@@ -51,6 +54,7 @@ export function keep(part: Part, say: (text: string) => void): Keeper {
       if (!stopping.signal.aborted) say(`${part.name} could not be started: ${(error as Error).message}`)
     }
     current = undefined
+    deaths++
     part.note(undefined)
     return performance.now() - since
   }
@@ -66,6 +70,9 @@ export function keep(part: Part, say: (text: string) => void): Keeper {
     name: part.name,
     get current() {
       return current
+    },
+    get deaths() {
+      return deaths
     },
     started: first.promise,
     async stop(force) {

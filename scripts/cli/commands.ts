@@ -17,13 +17,13 @@ export function buildProgram(done: (exitCode: number) => void): Command {
     .showHelpAfterError('(add --help for what there is)')
     .showSuggestionAfterError()
     .exitOverride()
+    // Flags after the name of an actor or benchmark are its own.
+    .enablePositionalOptions()
 
   addSystem(program, done)
   addRuns(program, done)
   addCircuits(program, done)
   addTools(program, done)
-  // Only a command given later inherits what was set on its parent.
-  for (const command of everyCommand(program)) command.copyInheritedSettings(program)
   return program
 }
 
@@ -63,7 +63,6 @@ function addSystem(program: Command, done: Done): void {
     .allowUnknownOption()
     .passThroughOptions()
     .action(async (name, flags) => done(await (await import('./verbs/actor.ts')).actor(name, flags)))
-  program.enablePositionalOptions()
 }
 
 function addRuns(program: Command, done: Done): void {
@@ -192,8 +191,4 @@ function addTools(program: Command, done: Done): void {
     .allowUnknownOption()
     .passThroughOptions()
     .action(async (name, flags) => done(await (await import('./verbs/bench.ts')).bench(name, flags)))
-}
-
-function everyCommand(command: Command): Command[] {
-  return command.commands.flatMap((each) => [each as Command, ...everyCommand(each as Command)])
 }

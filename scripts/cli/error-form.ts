@@ -32,11 +32,19 @@ export function describeError(error: unknown): string {
 }
 
 export function describeFailure(failure: Failure): string {
-  const lines = [`${failure.code}: ${failure.message}`]
-  const frames = (failure.stack ?? '').split('\n').filter((line) => /^\s+at .*[/\\]/.test(line) && !line.includes('qubus:///'))
-  lines.push(...frames.slice(0, 3))
+  const lines = [`${failure.code}: ${failure.message}`, ...authorsFrames(failure.stack).slice(0, 3)]
   for (let cause = failure.cause, depth = 0; cause !== undefined && depth < 4; cause = cause.cause, depth++) {
     lines.push(`  because: ${cause.code}: ${cause.message}`)
   }
   return lines.join('\n')
+}
+
+const PROJECT = new URL('../..', import.meta.url).pathname
+
+// Where in the flow's own files it came from: Node's frames and ours say nothing to the author.
+function authorsFrames(stack = ''): string[] {
+  return stack.split('\n').filter((line) => {
+    const ours = line.includes('qubus:///') || line.includes(`${PROJECT}services/`) || line.includes(`${PROJECT}shared/`)
+    return /^\s+at .*[/\\]/.test(line) && !ours && !line.includes('/node_modules/') && !line.includes('node:')
+  })
 }

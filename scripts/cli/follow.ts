@@ -1,5 +1,5 @@
 /** Follows a run that is about to be asked for: progress and log lines as they come, then how it ended. */
-import { type Client, connect } from '#shared/client/client.ts'
+import type { Client } from '#shared/client/client.ts'
 import type { RunOutcome } from '#shared/client/outcome.ts'
 import type { RunRequest } from '#shared/client/request.ts'
 import { newRunId } from '#shared/contract/ids.ts'
@@ -51,8 +51,6 @@ export function leftGoing(run: string): string {
   return `the run ${run} goes on: qubus result ${run} waits for its result, qubus cancel ${run} ends it`
 }
 
-export { connect }
-
 async function showLogs(client: Client, run: string, bar: ProgressBar, signal: AbortSignal): Promise<void> {
   const paint = painter(process.stderr)
   for await (const line of client.logs(run, { follow: true, history: false, signal })) bar.above(renderLogLine(line, paint))
@@ -65,6 +63,6 @@ async function showProgress(client: Client, run: string, bar: ProgressBar, signa
 }
 
 function progressOf(data: unknown): Progress {
-  const { requested = 0, completed = 0, failed = 0, running = 0 } = (data ?? {}) as Partial<Progress>
-  return { requested, completed, failed, running }
+  const { requested = 0, completed = 0, failed = 0, running, outstanding = 0 } = (data ?? {}) as Partial<Progress> & { outstanding?: number }
+  return { requested, completed, failed, running: running ?? outstanding }
 }

@@ -45,16 +45,16 @@ export type Sources = {
 
 /** The broker says what state the run is in, the coordinator which steps are outstanding, storage the rest. */
 export function mergeViews({ run, known, live, summary, steps, coordinators, now }: Sources): RunView {
-  const state = known === undefined ? (summary?.state ?? 'queued') : known.state === 'ended' ? known.completed.state : known.state
+  const state = stateOf(known, summary)
   const ended = state !== 'queued' && state !== 'running'
   const merged = new Map((steps ?? []).map((step) => [step.step, step]))
   // An outcome that is stored already is newer than a live view that was taken before it.
   for (const step of ended ? [] : (live?.steps ?? [])) if (!isOver(merged.get(step.step))) merged.set(step.step, step)
-  const error = known?.state === 'ended' ? known.completed.error : summary?.error
+  const error = known?.state === 'ended' ? known.completed.error : known?.state === 'refused' ? known.error : summary?.error
   const waiting = ended ? undefined : whyWaiting(known, live, coordinators)
   const seconds = secondsOf(known, summary, now)
   const note = steps === undefined ? 'result storage does not answer: steps that ended are missing' : undefined
-  const requested = known === undefined || known.state === 'queued' ? undefined : known.requested
+  const requested = known?.state === 'running' || known?.state === 'ended' ? known.requested : undefined
   return {
     run,
     flow: known?.flow || summary?.flow || live?.flow || '',
@@ -68,8 +68,14 @@ export function mergeViews({ run, known, live, summary, steps, coordinators, now
   }
 }
 
+function stateOf(known: KnownRun | undefined, summary: RunSummary | undefined): RunState {
+  if (known === undefined) return summary?.state ?? 'queued'
+  if (known.state === 'ended') return known.completed.state
+  return known.state === 'refused' ? 'failed' : known.state
+}
+
 function whyWaiting(known: KnownRun | undefined, live: LiveRun | undefined, coordinators: number): string | undefined {
-  if (known?.state === 'ended') return undefined
+  if (known?.state === 'ended' || known?.state === 'refused') return undefined
   if (known?.cancelled) return 'it is being cancelled'
   if (known?.state === 'queued') {
     return coordinators === 0 ? 'queued: no coordinator is running' : 'queued: no coordinator has taken it up yet'

@@ -75,7 +75,7 @@ export class Allocations {
         this.#tools.actor.bus,
         all.map(({ lease }) => lease.command),
       )
-      all.forEach((allocation, i) => this.#learn(allocation, logs[i]))
+      for (const [i, allocation] of all.entries()) this.#learn(allocation, logs[i])
     } catch (error) {
       this.#tools.actor.log.warn({ err: error }, "the runs' logs can't be read now")
     }

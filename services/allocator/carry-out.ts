@@ -87,7 +87,7 @@ function submitFailed(tools: AllocationTools, allocation: Allocation, error: unk
   const { code, message, facts } =
     error instanceof QubusError ? error : new QubusError('INTERNAL', String(error))
   // The breaker's word is no failure of this allocation: it waits until the scheduler is asked again.
-  const count = allocation.failedSubmits.count + (facts['breaker'] === 'open' ? 0 : 1)
+  const count = allocation.failedSubmits.count + (facts.breaker === 'open' ? 0 : 1)
   allocation.failedSubmits = {
     count,
     lastAt: Date.now(),

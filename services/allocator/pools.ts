@@ -121,7 +121,7 @@ export class Pools {
   }
 
   async #spec(pool: Pool, slot: number, generation: number): Promise<JobSpec> {
-    const { actor, maker, home } = this.#tools
+    const { maker, home } = this.#tools
     const name = jobName(slotSeries(home, pool.name, slot), generation)
     if (pool.starts.kind === 'worker') return workerJob(maker, pool, name, pool.starts.serves)
     const device = deviceOf(pool, slot, generation)

@@ -74,7 +74,6 @@ export async function startAllocator(actor: Actor, options: AllocatorOptions): P
   })
   wake()
   return {
-    pools: [...options.cluster.pools.keys()],
     // The jobs stay: they are looked after by the next allocator, which finds them by their names.
     async drain() {
       halt()

@@ -2,6 +2,7 @@
 import type { Actor } from '#shared/actor/actor.ts'
 import { QubusError } from '#shared/contract/errors.ts'
 import { SHARDS } from '#shared/contract/ids.ts'
+import type { Payload } from '#shared/contract/payload.ts'
 import { STREAM } from '#shared/contract/streams.ts'
 import { filter } from '#shared/contract/subjects.ts'
 import { type Intake, type IntakeOptions, startIntake, type Unit } from './intake.ts'
@@ -50,7 +51,7 @@ function prepareRuns(actor: Actor): IntakeOptions['prepare'] {
         reject(delivery, error)
       }
       try {
-        const added = addRecord(rows, delivery, actor.blobs.fromPayload)
+        const added = addRecord(rows, delivery, (payload) => readPayload(actor, payload))
         if (added !== undefined) later.push(added.catch(failed))
       } catch (error) {
         failed(error)
@@ -59,6 +60,16 @@ function prepareRuns(actor: Actor): IntakeOptions['prepare'] {
     await Promise.all(later)
     return (client) => writeRuns(client, rows)
   }
+}
+
+// Whatever keeps us from reading may pass, unless the blob itself is bad.
+function readPayload({ blobs }: Actor, payload: Payload): Uint8Array | Promise<Uint8Array> {
+  const bytes = blobs.fromPayload(payload)
+  if (!(bytes instanceof Promise)) return bytes
+  return bytes.catch((cause: unknown) => {
+    if (cause instanceof QubusError && cause.code === 'BLOB_CORRUPT') throw cause
+    throw new QubusError('BLOB_MISSING', "a circuit's result can't be read", { cause })
+  })
 }
 
 function isMissing(error: unknown): boolean {

@@ -3,7 +3,7 @@ import type { Abilities } from './match-device.ts'
 
 /** The most that the embedded engine can do on any host: memory, 16 bytes × 2^n, usually ends earlier. */
 export const EMBEDDED: Abilities = {
-  maxQubits: 30,
+  maxQubits: 28,
   methods: ['statevector'],
   gates: 'any',
   languages: ['openqasm2', 'openqasm3'],

@@ -78,7 +78,11 @@ async function decide(desk: Desk, { run }: StepIdentity, command: CircuitCommand
     poolAbilities: EMBEDDED,
     expected: await hasQueue(desk, spec.device),
   })
-  if (!('refused' in choice)) return choice
+  if (!('refused' in choice)) {
+    // Counted now, so that those decided in the same moment spread.
+    desk.sent.add(choice.device)
+    return choice
+  }
   const { code, message, facts } = choice.refused
   return { failure: { code, name: 'QubusError', message, facts } }
 }
@@ -91,7 +95,6 @@ async function hasQueue(desk: Desk, device: string): Promise<boolean> {
 }
 
 async function queue(desk: Desk, device: string, id: StepIdentity, delivery: Delivery): Promise<void> {
-  desk.sent.add(device)
   // The command is the submission, under the device's name.
   const creation = await desk.commands.create({ subject: subject.circuit(device, id), body: delivery.data })
   if (creation === 'stored') tell(desk, 'queued', id, { device })

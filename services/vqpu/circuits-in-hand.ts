@@ -70,6 +70,8 @@ export class CircuitsInHand {
 
   /** Says "still at it" for everything in hand. */
   sayWorking(): void {
+    // What comes after a pause may be of another size: it is taken with care again.
+    if (this.#held.size === 0) this.#meanSeconds = undefined
     for (const circuit of this.#held.values()) circuit.delivery.working()
   }
 

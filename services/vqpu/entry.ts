@@ -20,7 +20,7 @@ export function openEntry(actor: Actor, options: HostOptions, facts: EntryFacts)
   const { info } = facts
   const fixed = {
     id: options.device,
-    engine: info.engine,
+    engine: options.engine,
     engineVersion: info.version,
     actor: actor.id,
     host: actor.host,

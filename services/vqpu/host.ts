@@ -17,13 +17,27 @@ import { type Walltime, walltimeOf, watchWalltime } from './walltime.ts'
 /** @throws when the engine does not start or fails its probe. */
 export async function startHost(actor: Actor, options: HostOptions): Promise<Running> {
   const startedAt = Date.now()
-  const walltime = options.walltimeSeconds === undefined ? undefined : walltimeOf(startedAt, options.walltimeSeconds)
-  const host = new Host(actor, options, await createEngine(options.engine), startedAt, walltime?.endsAt)
+  const walltime = walltimeOf(startedAt, options.walltimeSeconds, actor.environment.jobEndsAt)
+  const engine = await createEngine(options.engine).catch((error: Error) => {
+    openEntry(actor, options, { ...NEVER_RAN, startedAt }).say('ended', error.message)
+    throw error
+  })
+  const host = new Host(actor, options, engine, startedAt, walltime?.endsAt)
   await host.start(walltime)
   return {
     drain: (deadline) => host.drain(deadline),
     ...(options.pool === undefined ? {} : { pools: [options.pool] }),
   }
+}
+
+/** The probe takes milliseconds; an engine that is still silent then hangs. */
+const PROBE_MS = 60_000
+
+/** What is said of a device whose engine did not start. */
+const NEVER_RAN = {
+  endsAt: undefined,
+  info: { engine: '', version: '', methods: [], maxQubits: 0, languages: [], gates: [], noise: [], features: [] },
+  figures: () => ({ queued: 0, running: 0, done: 0 }),
 }
 
 class Host {
@@ -39,6 +53,7 @@ class Host {
   /** Circuits that wait in the device's own queue. */
   #backlog = 0
   #more = (): void => {}
+  #probing = false
   #broken: unknown
 
   constructor(actor: Actor, options: HostOptions, engine: Engine, startedAt: number, endsAt: number | undefined) {
@@ -65,7 +80,7 @@ class Host {
       keepUp({ actor: this.#actor, hand: this.#hand, entry: this.#entry, countBacklog: () => this.#countBacklog() }),
     )
     try {
-      const signal = this.#actor.stopping
+      const signal = AbortSignal.any([this.#actor.stopping, AbortSignal.timeout(PROBE_MS)])
       await Promise.all([probeEngine(this.#engine, signal), ...queues.map((queue) => waitForQueue(this.#actor, queue))])
     } catch (error) {
       // A signal before it was ready is an orderly end too.
@@ -135,6 +150,8 @@ class Host {
 
   // An engine that fails everything would eat its pool's whole queue: it must prove itself again.
   async #probeAgain(): Promise<void> {
+    if (this.#probing) return
+    this.#probing = true
     try {
       await probeEngine(this.#engine, this.#actor.stopping)
     } catch (error) {
@@ -142,6 +159,8 @@ class Host {
       this.#broken = error
       this.#actor.log.error({ err: error }, 'the engine can no longer run circuits')
       this.#actor.stop((error as Error).message)
+    } finally {
+      this.#probing = false
     }
   }
 }

@@ -8,10 +8,15 @@ export type Walltime = {
   endsAt: number
 }
 
-/** A tenth of the walltime, between 1 and 30 s, is left to finish; a tenth of that, between 0.3 and 3 s, to say so. */
-export function walltimeOf(startedAt: number, seconds: number): Walltime {
-  const endsAt = startedAt + seconds * 1000
-  const margin = clamp(seconds * 100, 1_000, 30_000)
+/**
+ * A tenth of the walltime, between 1 and 30 s, is left to finish; a tenth of that, between 0.3 and 3 s, to say so.
+ * @param seconds the walltime that was asked for.
+ * @param jobEndsAt when the scheduler ends the job: whichever comes first counts.
+ */
+export function walltimeOf(startedAt: number, seconds?: number, jobEndsAt?: number): Walltime | undefined {
+  if (seconds === undefined && jobEndsAt === undefined) return undefined
+  const endsAt = Math.min(startedAt + (seconds ?? Infinity) * 1000, jobEndsAt ?? Infinity)
+  const margin = clamp((endsAt - startedAt) / 10, 1_000, 30_000)
   return { drainAt: endsAt - margin, stopAt: endsAt - clamp(margin / 10, 300, 3_000), endsAt }
 }
 

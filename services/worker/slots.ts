@@ -1,5 +1,6 @@
 /** The slots of a worker: each runs one task at a time, in a thread, or one program. */
 import { QubusError } from '#shared/contract/errors.ts'
+import { gather } from '#shared/bus/gather.ts'
 import { type Failure, toFailure } from '#shared/contract/failure.ts'
 import type { LogLine } from '#shared/contract/log-lines.ts'
 import type { Artifact } from '#shared/contract/step-record.ts'
@@ -33,7 +34,7 @@ export class Slots implements AsyncDisposable {
   readonly #programs = new Map<HeldTask, number>()
   readonly #means = new Map<string, number>()
   #queue: HeldTask[] = []
-  #scheduled = false
+  readonly #gather = gather(() => this.#dispatch())
 
   constructor(options: SlotsOptions) {
     this.#options = options
@@ -87,12 +88,7 @@ export class Slots implements AsyncDisposable {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#queue.length === 0) return
-    this.#scheduled = true
-    setImmediate(() => {
-      this.#scheduled = false
-      this.#dispatch()
-    })
+    if (this.#queue.length > 0) this.#gather()
   }
 
   #dispatch(): void {

@@ -1,13 +1,12 @@
 /** Messages between threads, gathered for one turn of the event loop and sent as one packed buffer. */
+import { gather } from '../bus/gather.ts'
 import { encode, unpack } from '../wire/message.ts'
-
-// Taken before flow threads replace it.
-const nextTurn = setImmediate
 
 type Port = { postMessage(message: unknown, transfer: readonly ArrayBuffer[]): void }
 
 export class Outbox<T> {
   readonly #port: Port
+  readonly #gather = gather(() => this.flush())
   #waiting: T[] = []
 
   constructor(port: Port) {
@@ -16,7 +15,7 @@ export class Outbox<T> {
 
   send(message: T): void {
     this.#waiting.push(message)
-    if (this.#waiting.length === 1) nextTurn(() => this.flush())
+    this.#gather()
   }
 
   flush(): void {

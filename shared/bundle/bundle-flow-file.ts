@@ -50,6 +50,8 @@ async function compile(file: string, sourceRoot: string): Promise<[code: string,
       sourcesContent: false,
       logLevel: 'silent',
       keepNames: true,
+      // A circuit beside the flow is imported as its text.
+      loader: { '.qasm': 'text' },
       // CommonJS packages inside an ES module need a `require`.
       banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire('file:///');" },
       plugins: [resolveOurs],

@@ -1,7 +1,10 @@
 /** Reads from a stream by subject, without a consumer. */
 import { createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node'
 import { QubusError } from '../contract/errors.ts'
-import type { StreamName } from '../contract/streams.ts'
+import type { BLOB_BUCKET, REGISTRY_BUCKET, StreamName } from '../contract/streams.ts'
+
+/** Our streams, and those behind the registry and the blobs. */
+export type ReadableStreamName = StreamName | `KV_${typeof REGISTRY_BUCKET}` | `OBJ_${typeof BLOB_BUCKET}`
 
 export type Stored = { subject: string; sequence: number; data: Uint8Array; time: string }
 
@@ -9,7 +12,7 @@ export type Stored = { subject: string; sequence: number; data: Uint8Array; time
 export const MULTI_LAST_LIMIT = 1000
 
 /** The last message on `subject` (wildcards allowed), or undefined. */
-export async function readLast(nc: NatsConnection, stream: StreamName, subject: string): Promise<Stored | undefined> {
+export async function readLast(nc: NatsConnection, stream: ReadableStreamName, subject: string): Promise<Stored | undefined> {
   const found = await directGet(nc, stream, { last_by_subj: subject })
   return found[0]
 }
@@ -18,7 +21,7 @@ export async function readLast(nc: NatsConnection, stream: StreamName, subject: 
  * The last message of each of `subjects` (wildcards allowed) that has one, in stream order.
  * Any number of subjects is asked for in pieces of 1,000.
  */
-export async function readLastOf(nc: NatsConnection, stream: StreamName, subjects: string[]): Promise<Stored[]> {
+export async function readLastOf(nc: NatsConnection, stream: ReadableStreamName, subjects: string[]): Promise<Stored[]> {
   const found: Stored[] = []
   for (let at = 0; at < subjects.length; at += MULTI_LAST_LIMIT) {
     found.push(...(await directGet(nc, stream, { multi_last: subjects.slice(at, at + MULTI_LAST_LIMIT) })))
@@ -29,7 +32,7 @@ export async function readLastOf(nc: NatsConnection, stream: StreamName, subject
 /**
  * All messages on `subject` (wildcards allowed) from sequence `from` on, in stream order, read in bounded pieces.
  */
-export async function* readAll(nc: NatsConnection, stream: StreamName, subject: string, from = 1): AsyncGenerator<Stored[]> {
+export async function* readAll(nc: NatsConnection, stream: ReadableStreamName, subject: string, from = 1): AsyncGenerator<Stored[]> {
   for (let next = from; ; ) {
     const page = await directGet(nc, stream, { next_by_subj: subject, seq: next, batch: 500, max_bytes: 8_000_000 })
     const last = page.at(-1)
@@ -41,7 +44,7 @@ export async function* readAll(nc: NatsConnection, stream: StreamName, subject: 
 
 const IDLE_MS = 5_000
 
-function directGet(nc: NatsConnection, stream: StreamName, request: Record<string, unknown>): Promise<Stored[]> {
+function directGet(nc: NatsConnection, stream: ReadableStreamName, request: Record<string, unknown>): Promise<Stored[]> {
   const batched = 'multi_last' in request || 'batch' in request
   return new Promise((resolve, reject) => {
     const found: Stored[] = []

@@ -1,21 +1,32 @@
-/** Headers of what we publish: create-if-absent, CloudEvents, content type. */
-import { headers, type MsgHdrs } from '@nats-io/transport-node'
+/**
+ * Headers of what we publish: create-if-absent, CloudEvents, content type. Kept as the text that goes over the wire:
+ * the client's header object validates and rebuilds every line for every message, which was a fifth of a publisher's time.
+ */
+import type { MsgHdrs } from '@nats-io/transport-node'
 import { CE } from '../contract/event.ts'
+
+/** Lines of `Key: value`, each ended by CR LF. */
+export type HeaderLines = string
 
 export const EXPECT_ABSENT = 'Nats-Expected-Last-Subject-Sequence'
 export const CONTENT_TYPE = 'Content-Type'
 
+/** One header. @throws TypeError when the value would break the line. */
+export function headerLine(key: string, value: string): HeaderLines {
+  if (/[\r\n]/.test(value)) throw new TypeError(`the header ${key} holds a line break`)
+  return `${key}: ${value}\r\n`
+}
+
 export type CloudAttributes = { type: string; id: string; source: string; time: number; step?: string }
 
 /** CloudEvents 1.0 attributes in NATS' binary form. `time` is in Unix milliseconds. */
-export function cloudHeaders(event: CloudAttributes): MsgHdrs {
-  const result = headers()
-  result.set(CE.specversion, '1.0')
-  result.set(CE.type, event.type)
-  result.set(CE.id, event.id)
-  result.set(CE.source, event.source)
-  result.set(CE.time, new Date(event.time).toISOString())
+export function cloudHeaders({ type, id, source, time, step }: CloudAttributes): HeaderLines {
+  const lines = `${CE.specversion}: 1.0\r\n${CE.type}: ${type}\r\n${CE.id}: ${id}\r\n${CE.source}: ${source}\r\n${CE.time}: ${new Date(time).toISOString()}\r\n`
   // A header's value is one line of latin text; a step may be called anything.
-  if (event.step !== undefined) result.set(CE.step, encodeURI(event.step))
-  return result
+  return step === undefined ? lines : lines + headerLine(CE.step, encodeURI(step))
+}
+
+/** What the client's publish takes: it asks its headers for nothing but their encoded form. */
+export function wireHeaders(lines: HeaderLines): MsgHdrs {
+  return { encode: () => Buffer.from(`NATS/1.0\r\n${lines}\r\n`) } as unknown as MsgHdrs
 }

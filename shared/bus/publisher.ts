@@ -2,16 +2,17 @@
  * Publishes create-if-absent, in groups: what waits goes out as one atomic batch, which the broker syncs to disk once.
  * Owns all retries of publishing: an unknown result is sent again until the broker says stored or present.
  */
-import { headers, type MsgHdrs, type NatsConnection, nuid } from '@nats-io/transport-node'
+import { type NatsConnection, nuid } from '@nats-io/transport-node'
 import { QubusError } from '../contract/errors.ts'
 import type { StreamName } from '../contract/streams.ts'
 import { readLastOf, type Stored } from './direct.ts'
-import { EXPECT_ABSENT } from './headers.ts'
+import { gather } from './gather.ts'
+import { EXPECT_ABSENT, type HeaderLines, headerLine, wireHeaders } from './headers.ts'
 
 export type Draft = {
   subject: string
   body: Uint8Array
-  headers?: MsgHdrs
+  headers?: HeaderLines
   /** Where the stream keeps it, when it maps subjects. */
   storedAs?: string
   /** One of many messages on its subject: published whatever is there. Sent again when the result is unknown. */
@@ -52,8 +53,8 @@ export class Publisher {
   readonly #nc: NatsConnection
   readonly #options: Required<PublisherOptions>
   readonly #queue: Waiting[] = []
+  readonly #gather = gather(() => this.#flush())
   #busy = 0
-  #scheduled = false
   #closed = false
 
   constructor(nc: NatsConnection, options: PublisherOptions) {
@@ -85,12 +86,7 @@ export class Publisher {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#busy >= this.#options.batchesInFlight) return
-    this.#scheduled = true
-    setImmediate(() => {
-      this.#scheduled = false
-      this.#flush()
-    })
+    if (this.#queue.length > 0 && this.#busy < this.#options.batchesInFlight) this.#gather()
   }
 
   #flush(): void {
@@ -165,20 +161,18 @@ export class Publisher {
     const last = group.length
     try {
       group.forEach((each, i) => {
-        if (i + 1 < last) this.#nc.publish(each.subject, each.body, { headers: inBatch(each, batch, i + 1) })
+        if (i + 1 < last) this.#nc.publish(each.subject, each.body, { headers: wireHeaders(inBatch(each, batch, i + 1)) })
       })
     } catch {
       return 'unknown'
     }
     const final = group[last - 1] as Waiting
-    const header = inBatch(final, batch, last)
-    header.set('Nats-Batch-Commit', '1')
-    return this.#send(final.subject, final.body, header)
+    return this.#send(final.subject, final.body, `${inBatch(final, batch, last)}Nats-Batch-Commit: 1\r\n`)
   }
 
-  async #send(subject: string, body: Uint8Array, header: MsgHdrs): Promise<Verdict> {
+  async #send(subject: string, body: Uint8Array, lines: HeaderLines): Promise<Verdict> {
     try {
-      const reply = await this.#nc.request(subject, body, { headers: header, timeout: TIMEOUT_MS })
+      const reply = await this.#nc.request(subject, body, { headers: wireHeaders(lines), timeout: TIMEOUT_MS })
       return verdictOf(JSON.parse(reply.string()))
     } catch {
       return 'unknown'
@@ -226,24 +220,14 @@ function doubtful(each: Waiting): Waiting {
   return each
 }
 
-function single(each: Waiting): MsgHdrs {
-  const header = copyOf(each.headers)
-  if (!each.append) header.set(EXPECT_ABSENT, '0')
-  return header
+const ABSENT = headerLine(EXPECT_ABSENT, '0')
+
+function single({ headers = '', append }: Waiting): HeaderLines {
+  return append ? headers : headers + ABSENT
 }
 
-function inBatch(each: Waiting, batch: string, sequence: number): MsgHdrs {
-  const header = single(each)
-  header.set('Nats-Batch-Id', batch)
-  header.set('Nats-Batch-Sequence', String(sequence))
-  return header
-}
-
-// A retry sets other batch headers: the caller's are never touched.
-function copyOf(source: MsgHdrs | undefined): MsgHdrs {
-  const copy = headers()
-  if (source) for (const [key, values] of source) copy.set(key, values[0] ?? '')
-  return copy
+function inBatch(each: Waiting, batch: string, sequence: number): HeaderLines {
+  return `${single(each)}Nats-Batch-Id: ${batch}\r\nNats-Batch-Sequence: ${sequence}\r\n`
 }
 
 function equal(a: Uint8Array, b: Uint8Array): boolean {

@@ -5,6 +5,7 @@
 import { createInbox, type Msg, type Subscription } from '@nats-io/transport-node'
 import type { Bus } from './connect.ts'
 import { type Delivery, toDelivery } from './delivery.ts'
+import { gather } from './gather.ts'
 
 export type PullerOptions = {
   stream: string
@@ -33,6 +34,7 @@ export class Puller {
   #asked = 0
   #counter = 0
   #arrived: Delivery[] = []
+  readonly #gather = gather(() => this.#hand())
   #stopped = false
 
   constructor(bus: Bus, options: PullerOptions) {
@@ -80,7 +82,7 @@ export class Puller {
     if (code > 0) return this.#status(message.subject, code)
     this.#count()
     this.#arrived.push(toDelivery(this.#bus.nc, message))
-    if (this.#arrived.length === 1) setImmediate(() => this.#hand())
+    this.#gather()
   }
 
   #hand(): void {

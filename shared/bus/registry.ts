@@ -23,7 +23,7 @@ export type RegistryView = {
 /** All entries that are alive now. */
 export async function readRegistry(nc: NatsConnection): Promise<RegistryView> {
   const view: RegistryView = { actors: new Map(), vqpus: new Map() }
-  const found = await readLastOf(nc, `KV_${REGISTRY_BUCKET}` as never, [`${PREFIX}>`])
+  const found = await readLastOf(nc, `KV_${REGISTRY_BUCKET}`, [`${PREFIX}>`])
   for (const stored of found) {
     if (Date.now() - Date.parse(stored.time) < REGISTRY_TTL_SECONDS * 1000) place(view, stored.subject, stored.data)
   }

@@ -19,6 +19,7 @@ export async function cancelRun(session: Session, run: string, reason?: string):
   const found = await findRun(session, run)
   if (found === undefined) throw unknownRun(run)
   if (found.state === 'ended') return { run, cancel: 'ended', state: found.completed.state }
+  if (found.state === 'refused') return { run, cancel: 'ended', state: 'failed' }
   const body: CancelRecord = { by: session.user, ...(reason === undefined ? {} : { reason }), at: Date.now() }
   const publisher = new Publisher(session.bus.nc, { stream: STREAM.runs, whenFull: 'throw' })
   const created = await publisher.create({

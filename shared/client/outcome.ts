@@ -2,10 +2,10 @@
 import { QubusError } from '../contract/errors.ts'
 import { type Failure, fromFailure } from '../contract/failure.ts'
 import { assertToken } from '../contract/ids.ts'
-import type { CompletedRecord, RunState } from '../contract/run-record.ts'
+import type { RunState } from '../contract/run-record.ts'
 import { filter } from '../contract/subjects.ts'
 import { decodeValue } from '../wire/value.ts'
-import { findRun, unknownRun } from './run-state.ts'
+import { findRun, type KnownRun, unknownRun } from './run-state.ts'
 import type { Session } from './session.ts'
 
 export type RunOutcome = {
@@ -34,11 +34,15 @@ const POLL_MS = 2_000
 export async function waitForOutcome(session: Session, run: string, { signal }: WaitOptions = {}): Promise<RunOutcome> {
   assertToken('the run id', run)
   signal?.throwIfAborted()
-  const [flow, completed] = await waitUntilEnded(session, run, signal)
-  const { state, result, error, steps, startedAt, endedAt } = completed
+  const ended = await waitUntilEnded(session, run, signal)
+  if (ended.state === 'refused') {
+    const { flow, error, at } = ended
+    return { run, flow, state: 'failed', error, steps: 0, seconds: 0, startedAt: at, endedAt: at }
+  }
+  const { state, result, error, steps, startedAt, endedAt } = ended.completed
   return {
     run,
-    flow,
+    flow: ended.flow,
     state,
     ...(result === undefined ? {} : { result: decodeValue(await session.blobs.fromPayload(result)) }),
     ...(error === undefined ? {} : { error }),
@@ -57,7 +61,9 @@ export async function waitForResult(session: Session, run: string, options: Wait
   throw new QubusError(state === 'cancelled' ? 'CANCELLED' : 'FLOW_FAILED', `the run ${run} was ${state}`)
 }
 
-function waitUntilEnded(session: Session, run: string, signal: AbortSignal | undefined): Promise<[flow: string, CompletedRecord]> {
+type EndedRun = Extract<KnownRun, { state: 'ended' | 'refused' }>
+
+function waitUntilEnded(session: Session, run: string, signal: AbortSignal | undefined): Promise<EndedRun> {
   return new Promise((resolve, reject) => {
     let looking = false
     let again = false
@@ -75,7 +81,7 @@ function waitUntilEnded(session: Session, run: string, signal: AbortSignal | und
       try {
         const found = await findRun(session, run)
         if (found === undefined) settle(() => reject(unknownRun(run)))
-        else if (found.state === 'ended') settle(() => resolve([found.flow, found.completed]))
+        else if (found.state === 'ended' || found.state === 'refused') settle(() => resolve(found))
       } catch (error) {
         // A read that gets no answer is asked again; a message that can't be read stays so.
         if (!(error instanceof QubusError && error.code === 'UNREACHABLE')) settle(() => reject(error))
@@ -87,7 +93,7 @@ function waitUntilEnded(session: Session, run: string, signal: AbortSignal | und
     const subscription = session.bus.nc.subscribe(filter.runEvents(run), {
       callback: (error, message) => {
         // event.<noun>.<verb>: only what is said of the run itself can end the wait.
-        if (!error && /\.event\.run\.(completed|failed|cancelled)\./.test(message.subject)) void look()
+        if (!error && /\.event\.run\.(completed|failed|cancelled|refused)\./.test(message.subject)) void look()
       },
     })
     const timer = setInterval(() => void look(), POLL_MS)

@@ -1,7 +1,6 @@
 /** Asking for a run: the bundle's blob first, then the request itself, create-if-absent. */
-import { headers } from '@nats-io/transport-node'
 import { readLast } from '../bus/direct.ts'
-import { CONTENT_TYPE } from '../bus/headers.ts'
+import { CONTENT_TYPE, headerLine } from '../bus/headers.ts'
 import { Publisher } from '../bus/publisher.ts'
 import { QubusError } from '../contract/errors.ts'
 import { BUILTIN_BUNDLE, FlowRequest } from '../contract/flow-request.ts'
@@ -76,12 +75,10 @@ async function toRequest(session: Session, wanted: RunRequest): Promise<FlowRequ
 const PATIENCE_MS = 20_000
 
 async function publish({ bus }: Session, run: string, body: Uint8Array): Promise<'stored' | 'present'> {
-  const header = headers()
-  header.set(CONTENT_TYPE, 'application/msgpack')
   const publisher = new Publisher(bus.nc, { stream: STREAM.flows, atomic: false, whenFull: 'throw' })
   const patience = setTimeout(() => publisher.close(), PATIENCE_MS)
   try {
-    return await publisher.create({ subject: subject.request(run), storedAs: subject.flow(run), body, headers: header })
+    return await publisher.create({ subject: subject.request(run), storedAs: subject.flow(run), body, headers: headerLine(CONTENT_TYPE, 'application/msgpack') })
   } finally {
     clearTimeout(patience)
     publisher.close()

@@ -1,6 +1,9 @@
 /** What the broker knows of a run: queued, running, or ended. */
+import type { NatsConnection } from '@nats-io/transport-node'
 import { readLast, readLastOf } from '../bus/direct.ts'
+import { DeadLetter } from '../contract/dead-letter.ts'
 import { QubusError } from '../contract/errors.ts'
+import type { Failure } from '../contract/failure.ts'
 import { FlowRequest } from '../contract/flow-request.ts'
 import { CompletedRecord, RequestedRecord } from '../contract/run-record.ts'
 import { STREAM } from '../contract/streams.ts'
@@ -11,6 +14,8 @@ import type { Session } from './session.ts'
 export type KnownRun =
   | { state: 'queued'; flow: string; requestedAt: number; cancelled: boolean }
   | { state: 'running'; flow: string; requested: RequestedRecord; cancelled: boolean }
+  /** The request was given up before it became a run. */
+  | { state: 'refused'; flow: string; error: Failure; at: number }
   | { state: 'ended'; flow: string; requested: RequestedRecord | undefined; completed: CompletedRecord }
 
 /** Undefined when the broker has never heard of the run, or has forgotten it. */
@@ -27,7 +32,14 @@ export async function findRun({ bus }: Session, run: string): Promise<KnownRun |
   if (ended) return { state: 'ended', flow, requested, completed: decode(CompletedRecord, ended.data) }
   if (requested) return { state: 'running', flow, requested, cancelled }
   if (queued) return { state: 'queued', flow, requestedAt: Date.parse(queued.time), cancelled }
-  return undefined
+  return findRefusal(bus.nc, run)
+}
+
+async function findRefusal(nc: NatsConnection, run: string): Promise<KnownRun | undefined> {
+  const buried = await readLast(nc, STREAM.dead, `${subject.dead(STREAM.flows, subject.flow(run))}.*`)
+  if (buried === undefined) return undefined
+  const { body, error, at } = decode(DeadLetter, buried.data)
+  return { state: 'refused', flow: queuedFlow(body), error, at }
 }
 
 export function unknownRun(run: string): QubusError {

@@ -5,10 +5,11 @@ import { backlogOf } from '../../shared/bus/consumers.ts'
 import { readRegistry } from '../../shared/bus/registry.ts'
 import { AttemptRecord, StepOutcome } from '../../shared/contract/step-record.ts'
 import { CONSUMER, STREAM } from '../../shared/contract/streams.ts'
-import { record } from '../../shared/contract/subjects.ts'
+import { record, subject } from '../../shared/contract/subjects.ts'
 import { decode } from '../../shared/wire/message.ts'
 import { decodeValue } from '../../shared/wire/value.ts'
-import { openSystem, type System, until } from './system.ts'
+import { until } from '../support/until.ts'
+import { openSystem, type System } from './system.ts'
 
 type Ready = { id: string; engine: string; maxQubits: number; pid: number; job: string; host: string }
 
@@ -43,8 +44,8 @@ async function allAcked(system: System): Promise<void> {
 test('a vQPU that was asked for is announced once, and ends with its run, leaving nothing', async () => {
   await using system = await openSystem()
   const events: string[] = []
-  system.bus.nc.subscribe('qubus.v1.event.allocation.>', {
-    callback: (_error, { subject }) => void events.push(subject.split('.')[4] ?? ''),
+  system.bus.nc.subscribe(subject.event('allocation', '*', '*', '*'), {
+    callback: (_error, message) => void events.push(message.subject.split('.')[4] ?? ''),
   })
   const allocator = await system.allocator('a1')
   const device = await system.launch('run1')
@@ -54,8 +55,14 @@ test('a vQPU that was asked for is announced once, and ends with its run, leavin
   assert.equal(ready.maxQubits, 20)
   assert.equal(system.jobFiles().length, 1)
   assert.ok(await backlogOf(system.bus.nc, STREAM.circuits, CONSUMER.circuits(device)))
+  const completedAt = performance.now()
   await system.write(record('run1').completed, { fixture: true })
+  system.bus.nc.publish(subject.event('run', 'completed', 'run1', 'run1'), '{}')
   await allAcked(system)
+  assert.ok(
+    performance.now() - completedAt < 2_500,
+    'the event was heard: nobody waited for the next look at the log',
+  )
   assert.deepEqual(system.jobFiles(), [])
   assert.equal(await backlogOf(system.bus.nc, STREAM.circuits, CONSUMER.circuits(device)), undefined)
   assert.equal(identify(ready.pid), undefined)
@@ -141,7 +148,7 @@ test('a launch that always crashes ends as a failed attempt with the last of the
   await using system = await openSystem()
   await system.allocator('a1')
   await system.launch('run1', { engine: 'crashes' })
-  const data = await until('the attempt', () => system.read(record('run1').attempt(1, 1)), 80_000)
+  const data = await until('the attempt', () => system.read(record('run1').attempt(1, 1)))
   const { error, name } = decode(AttemptRecord, data)
   assert.equal(name, 'launchVqpu')
   assert.equal(error.code, 'ALLOCATION_FAILED')
@@ -166,7 +173,7 @@ test('a cancelled run ends its vQPU, and a shared one outlives its run', async (
   await system.launch('run3', { shared: true, device: 'vqpu-9' })
   assert.equal((await readyOutcome(system, 'run3')).pid, shared.pid)
   // And drained, its allocation is over for all.
-  await system.bus.nc.request('qubus.v1.command.vqpu-9.drain')
+  await system.bus.nc.request(subject.command('vqpu-9', 'drain'))
   await allAcked(system)
   assert.deepEqual(system.jobFiles(), [])
 })

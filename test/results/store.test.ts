@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, test } from 'node:test'
 import { readLastOf } from '#shared/bus/direct.ts'
 import { DeadLetter } from '#shared/contract/dead-letter.ts'
 import { newRunId } from '#shared/contract/ids.ts'
@@ -7,16 +7,13 @@ import { STREAM } from '#shared/contract/streams.ts'
 import { filter, record, subject } from '#shared/contract/subjects.ts'
 import { decode, encode } from '#shared/wire/message.ts'
 import { encodeValue } from '#shared/wire/value.ts'
+import { until } from '../support/until.ts'
 import { COUNTS, completed, failedAttempt, inline, outcome, requested } from './records.ts'
-import { until } from './until.ts'
-import { openWorld, type World } from './world.ts'
+import { openWorld } from './world.ts'
 
-let world: World
-before(async () => {
-  world = await openWorld()
-  await world.results()
-})
+const world = await openWorld()
 after(() => world[Symbol.asyncDispose]())
+await world.results()
 
 async function deadOf(stream: string): Promise<DeadLetter[]> {
   const found = await readLastOf(world.bench.bus.nc, STREAM.dead, [filter.dead])
@@ -25,7 +22,7 @@ async function deadOf(stream: string): Promise<DeadLetter[]> {
 
 test('a run is running from its request on and ends with its result', async () => {
   const run = newRunId()
-  await world.publish(requested(run, { project: 'p', user: 'u', tags: ['a', 'b'], parent: { run: 'parent', step: 2 } }))
+  await world.publish(requested(run, { project: 'p', user: 'u', tags: ['a', 'b'], parent: { run: 'parent', step: 2, attempt: 1, name: 'sub', digest: 'd', queuedAt: 1 } }))
   await world.untilSql(`select state from runs where run = '${run}'`, 'running')
   await world.publish(outcome(run, 1), completed(run))
   await world.untilSql(`select state from runs where run = '${run}'`, 'completed')
@@ -90,7 +87,8 @@ test('a malformed record becomes a dead letter and the next one is stored', asyn
   const letters = (await deadOf(STREAM.runs)).filter((letter) => letter.subject.includes(run))
   assert.deepEqual(letters.map((letter) => letter.subject).sort(), [1, 2, 3].map((step) => record(run).outcome(step)))
   assert.ok(letters.every((letter) => letter.error.code === 'POISON'))
-  assert.deepEqual(letters.find((letter) => letter.subject === record(run).outcome(1))?.body, Uint8Array.from(Buffer.from('not msgpack at all')))
+  const first = letters.find((letter) => letter.subject === record(run).outcome(1))
+  assert.equal(Buffer.from(first?.body ?? []).toString(), 'not msgpack at all')
 })
 
 test('a record that Postgres refuses becomes a dead letter and those beside it are stored', async () => {
@@ -98,17 +96,17 @@ test('a record that Postgres refuses becomes a dead letter and those beside it a
   const unstorable = outcome(run, 50, { endedAt: 1e300 })
   await world.publish(requested(run), ...range(1, 49).map((step) => outcome(run, step)), unstorable, ...range(51, 99).map((step) => outcome(run, step)))
   await world.untilSql(`select count(*)::int from steps where run = '${run}'`, 98)
-  await until(async () => (await deadOf(STREAM.runs)).some((letter) => letter.subject === record(run).outcome(50)), 'the dead letter')
+  await until('the dead letter', async () => (await deadOf(STREAM.runs)).some((letter) => letter.subject === record(run).outcome(50)))
 })
 
 test('text that Postgres cannot hold is stored with a mark in its place', async () => {
   const run = newRunId()
-  const error = { code: 'TASK_FAILED', name: 'Error', message: 'a\0b\ud800c \\u0000 \u{1f600}' }
+  const error = { code: 'TASK_FAILED', name: 'Error', message: 'a\0b \\u0000 \u{1f600}' }
   await world.publish(requested(run), outcome(run, 1, { name: 'x\0y', state: 'failed', error }))
   await world.untilSql(`select count(*)::int from steps where run = '${run}'`, 1)
   const [step] = await world.sql('select name, error from steps where run = $1', [run])
   assert.equal(step?.name, 'x\ufffdy')
-  assert.equal((step?.error as { message: string }).message, 'a\ufffdb\ufffdc \\u0000 \u{1f600}')
+  assert.equal((step?.error as { message: string }).message, 'a\ufffdb \\u0000 \u{1f600}')
 })
 
 test('a log message that is published twice is stored once, and one that is malformed becomes a dead letter', async () => {

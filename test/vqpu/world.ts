@@ -26,13 +26,20 @@ export class World {
   readonly #publishers = new Map<StreamName, Publisher>()
   readonly #processes = new Set<ChildProcess>()
 
-  private constructor(bus: Bus, at: BrokerAt) {
+  readonly #end: () => Promise<void>
+
+  private constructor(bus: Bus, at: BrokerAt, end: () => Promise<void>) {
     this.bus = bus
     this.#at = at
+    this.#end = end
   }
 
-  static async at(at: BrokerAt): Promise<World> {
-    return new World(await connectBus(at, 'world'), at)
+  static async at(at: BrokerAt, end: () => Promise<void>): Promise<World> {
+    return new World(await connectBus(at, 'world'), at, end)
+  }
+
+  get home(): string {
+    return this.#at.environment.QUBUS_HOME ?? ''
   }
 
   /** Starts `services/<service>/main.ts` as a process of its own. */
@@ -115,6 +122,21 @@ export class World {
     return decode(AttemptRecord, await this.#recordAt(record(run).attempt(step, attempt)))
   }
 
+  /** Resolves when a circuit of `run` is said to be running; ask before it is sent. */
+  async running(run: string): Promise<{ seen: Promise<void> }> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.bus.nc.subscribe(subject.event('circuit', 'running', run, '*'), { max: 1, callback: () => resolve() })
+    await this.bus.nc.flush()
+    return { seen: promise }
+  }
+
+  /** Takes a command from the device's queue as a host would that vanishes with it. */
+  async loseOne(device: string): Promise<void> {
+    const next = `$JS.API.CONSUMER.MSG.NEXT.${STREAM.circuits}.${CONSUMER.circuits(device)}`
+    const taken = await this.bus.nc.request(next, JSON.stringify({ batch: 1 }), { timeout: 5_000, noMux: true })
+    taken.respond('-NAK')
+  }
+
   async has(stream: StreamName, of: string): Promise<boolean> {
     return (await readLast(this.bus.nc, stream, of)) !== undefined
   }
@@ -148,6 +170,7 @@ export class World {
     for (const child of this.#processes) child.kill('SIGKILL')
     await Promise.all(ends)
     await this.bus[Symbol.asyncDispose]()
+    await this.#end()
   }
 }
 

@@ -90,6 +90,7 @@ class PlainLines implements ProgressBar {
   }
 
   update({ requested, completed, failed, running }: Progress): void {
+    if (requested === 0) return
     const text = `${this.#label}: ${completed + failed}/${requested} steps, ${running} running${failed > 0 ? `, ${failed} failed` : ''}\n`
     if (text === this.#said || this.#now() - this.#saidAt < PLAIN_MS) return
     this.#said = text

@@ -1,4 +1,5 @@
 /** `qubus circuit run`: circuit files on a device, each as a run of the built-in flow `circuit`. */
+import { basename } from 'node:path'
 import { parseCircuit } from '#shared/circuit/index.ts'
 import { type Client, connect } from '#shared/client/client.ts'
 import type { CircuitResult } from '#shared/contract/circuit-result.ts'
@@ -64,7 +65,7 @@ function faultOf(file: string, source: string, { shots, device }: CircuitRunOpti
 
 async function runOne(client: Client, file: string, source: string, options: CircuitRunOptions, signal: AbortSignal, running: Set<string>): Promise<Done> {
   const { shots, seed, device, method } = options
-  const params = { source, file, shots, device, ...(seed === undefined ? {} : { seed }), ...(method === undefined ? {} : { method }) }
+  const params = { source, file, name: basename(file), shots, device, ...(seed === undefined ? {} : { seed }), ...(method === undefined ? {} : { method }) }
   const run = newRunId()
   try {
     await client.request({ flow: 'circuit', run, params })
@@ -74,7 +75,7 @@ async function runOne(client: Client, file: string, source: string, options: Cir
     const exitCode = exitCodeOfRun(state, error, steps)
     if (state !== 'completed') return { line: { file, state, run, shots, device, seconds, ...(error ? { error: failureForm(error) } : {}) }, exitCode }
     const done = result as CircuitResult
-    const line = { file, state, run, counts: done.counts, shots: done.shots, seed: done.seed, device: done.device, method: done.method, seconds: done.seconds }
+    const line = { file, state, run, counts: done.counts, shots: done.shots, seed: done.seed, device: done.device, method: done.method, seconds: Number(done.seconds.toFixed(6)) }
     return { line, exitCode }
   } catch (error) {
     return { line: { file, state: signal.aborted ? 'running' : 'failed', run, shots, device, seconds: 0, error: errorForm(error) }, exitCode: exitCodeOf(error) }

@@ -17,7 +17,7 @@ export async function logs(run: string, options: LogsOptions): Promise<number> {
   const found = await client.find(run)
   const over = new AbortController()
   process.once('SIGINT', () => over.abort())
-  const follow = options.follow === true && found !== undefined && found.state !== 'ended'
+  const follow = options.follow === true && (found?.state === 'queued' || found?.state === 'running')
   if (follow) void stopAtTheEnd(client, run, over)
   const paint = painter(process.stdout)
   let shown = 0

@@ -8,7 +8,7 @@ import { showOutcome } from './run.ts'
 export async function result(run: string, options: { timeout?: number; json?: boolean }): Promise<number> {
   await using client = await connect()
   const found = await client.find(run)
-  if (found !== undefined && found.state !== 'ended') say(`the run is ${found.state}: waiting for its end`)
+  if ((found?.state === 'queued' || found?.state === 'running')) say(`the run is ${found.state}: waiting for its end`)
   const interrupt = new AbortController()
   const onSignal = (): void => interrupt.abort(new Error('interrupted'))
   process.once('SIGINT', onSignal)

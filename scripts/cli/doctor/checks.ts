@@ -1,0 +1,22 @@
+/** What a host needs to run a system well. Each check says what it found, and what to do where that is not good. */
+import type { Environment } from '#shared/config/environment.ts'
+import { checkBroker, checkBrokerBinary, checkListeners, checkPostgres } from './servers.ts'
+import { checkFileSystem, checkInodes, checkSpace, checkSyncRate } from './disk.ts'
+import { checkNode, checkOpenFiles } from './process.ts'
+
+export type Finding = { ok: boolean; found: string; advice?: string }
+
+export type Check = { name: string; look(environment: Environment): Promise<Finding> }
+
+export const CHECKS: readonly Check[] = [
+  { name: 'node', look: checkNode },
+  { name: 'open files', look: checkOpenFiles },
+  { name: 'broker program', look: checkBrokerBinary },
+  { name: 'file system', look: checkFileSystem },
+  { name: 'fsync', look: checkSyncRate },
+  { name: 'space', look: checkSpace },
+  { name: 'inodes', look: checkInodes },
+  { name: 'broker', look: checkBroker },
+  { name: 'postgres', look: checkPostgres },
+  { name: 'ports', look: checkListeners },
+]

@@ -1,0 +1,50 @@
+/**
+ * The end of a test file: what it shares between tests is closed, and a process that it leaves behind fails it.
+ * Importing this is enough: the hook must be made outside any test, or it would belong to that test.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { after } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+
+const finishers: (() => Promise<void>)[] = []
+
+/** Calls `finish` when all tests of this file are done: the last one given comes first. */
+export function atEndOfFile(finish: () => Promise<void>): void {
+  finishers.push(finish)
+}
+
+after(async () => {
+  for (const finish of finishers.reverse()) await finish()
+  await assertNoDescendants()
+})
+
+async function assertNoDescendants(): Promise<void> {
+  let left = descendantsOf(process.pid)
+  for (let looks = 0; left.length > 0 && looks < 100; looks++) {
+    await pause(20)
+    left = descendantsOf(process.pid)
+  }
+  for (const { pid } of left) process.kill(pid, 'SIGKILL')
+  if (left.length > 0) throw new Error(`processes were left behind: ${left.map((each) => `${each.pid} ${each.command}`).join(', ')}`)
+}
+
+type Descendant = { pid: number; command: string }
+
+/** Live processes below `ancestor`, by way of `/proc`; one that was detached is found as long as its parent lives. */
+export function descendantsOf(ancestor: number): Descendant[] {
+  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((name) => statusOf(name) ?? [])
+  const below = (parent: number): typeof all => all.filter((each) => each.parent === parent).flatMap((each) => [each, ...below(each.pid)])
+  return below(ancestor).filter((each) => !each.zombie).map(({ pid, command }) => ({ pid, command }))
+}
+
+function statusOf(name: string): { pid: number; parent: number; command: string; zombie: boolean } | undefined {
+  try {
+    const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
+    const end = stat.lastIndexOf(')')
+    const [state, parent] = stat.slice(end + 2).split(' ')
+    const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim().slice(0, 120)
+    return { pid: Number(name), parent: Number(parent), command, zombie: state === 'Z' }
+  } catch {
+    return undefined
+  }
+}
