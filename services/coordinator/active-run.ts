@@ -29,6 +29,9 @@ export type ActiveRunOptions = {
 }
 
 const STRIKES = 2
+const HAND_BACK_MS = 1_000
+
+type FlowLog = Extract<FromThread, { type: 'log' }>
 
 export class ActiveRun {
   /** The lease: the flow request that this run holds un-acked. */
@@ -93,7 +96,7 @@ export class ActiveRun {
       case 'effect':
         return this.#steps.effect(message.step, message.result, message.error)
       case 'log':
-        return this.#log(message.first, message.lines)
+        return this.#log(message)
       case 'end':
         return void this.#end(message.end)
     }
@@ -109,7 +112,7 @@ export class ActiveRun {
     this.#steps.stop()
     this.#last = 0
     this.#early = []
-    void this.begin(false)
+    this.begin(false).catch((error: unknown) => this.#letGo(error))
   }
 
   /** Ends the run as failed, for a reason outside of its flow. */
@@ -240,11 +243,13 @@ export class ActiveRun {
     return bytes instanceof Promise ? bytes.then((read) => ({ ...item, result: read })) : { ...item, result: bytes }
   }
 
-  // In log order: an item whose blob must be fetched holds back those behind it.
+  // In log order: an item whose blob must be fetched holds back those behind it. One that comes after the run was
+  // moved to another thread is dropped: that thread is given the log anew.
   #give(item: LogItem | Promise<LogItem>): void {
-    if (this.#order === undefined && !(item instanceof Promise)) return this.#send(item)
+    const key = this.#key
+    if (this.#order === undefined && !(item instanceof Promise)) return this.#send(key, item)
     const order = (this.#order ?? Promise.resolve())
-      .then(async () => this.#send(await item))
+      .then(async () => this.#send(key, await item))
       .catch((error: unknown) => this.fail(error))
       .then(() => {
         if (this.#order === order) this.#order = undefined
@@ -252,12 +257,21 @@ export class ActiveRun {
     this.#order = order
   }
 
-  #send(item: LogItem): void {
-    if (this.#key) this.#options.context.threads.send(this.#key, { type: 'items', key: this.#key, items: [item] })
+  #send(key: RunKey | undefined, item: LogItem): void {
+    if (key !== undefined && key === this.#key) this.#options.context.threads.send(key, { type: 'items', key, items: [item] })
   }
 
-  #log(first: number, lines: Extract<FromThread, { type: 'log' }>['lines']): void {
-    lines.forEach((line, i) => void this.#options.context.logs.create(logDraft(this.run, first + i, line)).catch(() => {}))
+  #log({ step, first, lines }: FlowLog): void {
+    lines.forEach((line, i) => void this.#options.context.logs.create(logDraft(this.run, step, first + i, line)).catch(() => {}))
+  }
+
+  // The request goes back: whoever gets it begins anew.
+  #letGo(error: unknown): void {
+    if (this.#gone) return
+    this.#options.context.actor.log.warn({ err: error, run: this.run }, 'a run could not be begun again and was handed back')
+    const { delivery } = this
+    this.abandon()
+    delivery.nak(HAND_BACK_MS)
   }
 
   async #end(end: FlowEnd): Promise<void> {
@@ -317,7 +331,7 @@ export class ActiveRun {
   }
 }
 
-function logDraft(run: string, index: number, line: Extract<FromThread, { type: 'log' }>['lines'][number]) {
+function logDraft(run: string, step: number, index: number, line: FlowLog['lines'][number]) {
   // Step 0 is the flow itself; the line's number makes it one thing, so a replay does not repeat it.
-  return { subject: subject.log(run, 0, index), body: encode({ writer: 'flow', seq: index, lines: [line] }) }
+  return { subject: subject.log(run, step, index), body: encode({ writer: 'flow', seq: index, lines: [line] }) }
 }

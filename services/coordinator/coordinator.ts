@@ -16,20 +16,24 @@ import type { CoordinatorContext } from './context.ts'
 import { answerInspections, hearRunning } from './inspect.ts'
 import { keepLease } from './lease.ts'
 import { fromDelivery } from './log-record.ts'
-import { FlowThreads } from './thread/flow-threads.ts'
+import { FlowThreads, type FlowThreadsOptions } from './thread/flow-threads.ts'
 
 const MAX_RUNS = 1000
 const PREFETCH = 64
 const PROGRESS_MS = 250
 const GIVE_UP_AFTER = 20
 
-export async function startCoordinator(actor: Actor): Promise<Running> {
+/** How long flow code may keep its thread: for tests, which can't wait that long. */
+export type CoordinatorOptions = Pick<FlowThreadsOptions, 'stuckMs' | 'giveUpMs'>
+
+export async function startCoordinator(actor: Actor, options: CoordinatorOptions = {}): Promise<Running> {
   const { bus } = actor
   const runs = new Map<string, ActiveRun>()
   /** Requests that are being accepted. */
   const accepting = new Map<string, Delivery>()
 
   const threads = new FlowThreads({
+    ...options,
     environment: actor.environment.forTasks,
     onMessage: (key, message) => runs.get(runOf(key))?.onMessage(message),
     onMoved: (keys, culprit, why) => {
@@ -107,6 +111,8 @@ export async function startCoordinator(actor: Actor): Promise<Running> {
       if (accepted.refusal) await active.refuse(accepted.refusal)
       else await active.begin(accepted.fresh)
     } catch (error) {
+      // A run that did not begin must not be held: its request goes back.
+      runs.get(run)?.abandon()
       await refuseRequest(actor, run, delivery, error)
     }
   }

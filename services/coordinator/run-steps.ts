@@ -62,7 +62,7 @@ export class RunSteps {
     if (this.#outcomes.has(wanted.step)) return
     const step: PendingStep = { ...wanted, queuedAt: Date.now(), attempt: 1, phase: 'local' }
     this.#pending.set(wanted.step, step)
-    if (this.#cancelled !== undefined) return this.#cancelOne(step, this.#cancelled)
+    if (this.#cancelled !== undefined) return void this.#cancelOne(step, this.#cancelled)
     if (this.#failures.has(wanted.step)) this.#afterFailure(step)
     else this.#begin(step)
   }
@@ -94,9 +94,7 @@ export class RunSteps {
 
   cancelStep(number: number): void {
     const step = this.#pending.get(number)
-    if (!step) return
-    this.#cancelOne(step, 'cancelled by the flow')
-    this.#say([number])
+    if (step) void this.#cancelOne(step, 'cancelled by the flow').then(() => this.#say([number]))
   }
 
   /** Ends everything that is outstanding as cancelled, down to what runs. */
@@ -104,8 +102,9 @@ export class RunSteps {
     if (this.#cancelled !== undefined) return
     this.#cancelled = reason
     this.#waiting.length = 0
-    for (const step of this.#pending.values()) this.#cancelOne(step, reason)
-    this.#say(undefined)
+    const ends = [...this.#pending.values()].map((step) => this.#cancelOne(step, reason))
+    // Whoever hears it looks at the log: the outcomes must be there by then.
+    void Promise.all(ends).then(() => this.#say(undefined))
   }
 
   view(limit: number): StepView[] {
@@ -266,17 +265,21 @@ export class RunSteps {
     }
   }
 
-  #cancelOne(step: PendingStep, reason: string): void {
+  #cancelOne(step: PendingStep, reason: string): Promise<void> {
     clearTimeout(step.timer)
-    this.#finish(step, { state: 'cancelled', error: toFailure(new CancelledError(reason), 'CANCELLED') })
     if (step.kind === 'flow') cancelRun(this.#options.context, childOf(this.#options.facts.run, step), this.#options.facts.run, reason)
+    return this.#record(step, { state: 'cancelled', error: toFailure(new CancelledError(reason), 'CANCELLED') })
   }
 
   #finish(step: PendingStep, ending: Ending): void {
+    void this.#record(step, ending)
+  }
+
+  async #record(step: PendingStep, ending: Ending): Promise<void> {
     const { context, facts } = this.#options
     if (this.#stopped || !context.leaseHolds()) return
     const by = { writer: context.actor.id, node: context.actor.host }
-    context.runs.create(outcomeDraft(facts, step, ending, by, Date.now())).catch(() => {})
+    await context.runs.create(outcomeDraft(facts, step, ending, by, Date.now())).catch(() => {})
   }
 
   async #withPayload(bytes: Uint8Array, then: (payload: Payload) => void): Promise<void> {

@@ -40,11 +40,19 @@ function useNamed(name: string, needs: CircuitNeeds, around: Surroundings): Choi
   const device = around.devices.get(name)
   if (device === undefined) {
     if (around.expected) return { device: name, why: 'asked for by name; it is expected back', chosen: false }
-    const known = [...around.devices.values()].filter((each) => isUsable(each) && serves(each, around.run)).map((each) => each.id)
-    return refuse('UNKNOWN_DEVICE', `no device ${JSON.stringify(name)} is known; there is ${listed(known)}`, { device: name, known })
+    const known = [...around.devices.values()]
+      .filter((each) => isUsable(each) && serves(each, around.run))
+      .map((each) => each.id)
+    return refuse('UNKNOWN_DEVICE', `no device ${JSON.stringify(name)} is known; there is ${listed(known)}`, {
+      device: name,
+      known,
+    })
   }
   if (!serves(device, around.run)) {
-    return refuse('UNKNOWN_DEVICE', `the device ${name} belongs to the run ${device.run}`, { device: name, owner: device.run })
+    return refuse('UNKNOWN_DEVICE', `the device ${name} belongs to the run ${device.run}`, {
+      device: name,
+      owner: device.run,
+    })
   }
   if (!isUsable(device)) {
     const why = device.why === undefined ? '' : `: ${device.why}`
@@ -57,15 +65,25 @@ function useNamed(name: string, needs: CircuitNeeds, around: Surroundings): Choi
 }
 
 function chooseAny(needs: CircuitNeeds, around: Surroundings): Choice {
-  const fitting = usable(around).filter((each) => each.state === 'ready' && matchDevice(needs, each.id, each).length === 0)
+  const fitting = usable(around).filter(
+    (each) => each.state === 'ready' && matchDevice(needs, each.id, each).length === 0,
+  )
   const load = (each: VqpuEntry) => each.queued + each.running + around.sentTo(each.id)
   const best = fitting.sort((a, b) => load(a) - load(b) || (a.id < b.id ? -1 : 1))[0]
   if (best === undefined) return choosePool(needs, around, 'no fitting device is ready', true)
   // Whichever member of a pool is free first takes it: better than any guess made now.
   if (best.pool !== undefined) {
-    return { device: poolQueue(best.pool), why: `${best.id} of the pool ${best.pool} is the least busy that fits`, chosen: true }
+    return {
+      device: poolQueue(best.pool),
+      why: `${best.id} of the pool ${best.pool} is the least busy that fits`,
+      chosen: true,
+    }
   }
-  return { device: best.id, why: `the least busy of ${fitting.length} that fit, with ${load(best)} circuits`, chosen: true }
+  return {
+    device: best.id,
+    why: `the least busy of ${fitting.length} that fit, with ${load(best)} circuits`,
+    chosen: true,
+  }
 }
 
 function choosePool(needs: CircuitNeeds, around: Surroundings, why: string, chosen: boolean): Choice {
@@ -79,7 +97,9 @@ function choosePool(needs: CircuitNeeds, around: Surroundings, why: string, chos
 }
 
 function refuseFor(lacks: string[], needs: CircuitNeeds, around: Surroundings): Choice {
-  const others = usable(around).filter((each) => matchDevice(needs, each.id, each).length === 0).map((each) => each.id)
+  const others = usable(around)
+    .filter((each) => matchDevice(needs, each.id, each).length === 0)
+    .map((each) => each.id)
   const advice = others.length === 0 ? 'no device here would do' : `${listed(others)} would do`
   return refuse('CIRCUIT_UNSUPPORTED', `the circuit ${lacks.join('; it ')}; ${advice}`, { lacks, others })
 }

@@ -11,6 +11,11 @@ export function circuitFailure(error: unknown, file: string | undefined): Failur
     code: UNSUPPORTED.has(error.code) ? 'CIRCUIT_UNSUPPORTED' : 'CIRCUIT_INVALID',
     name: error.name,
     message: file === undefined ? error.message : `${file}:${error.message}`,
-    facts: { line: error.line, column: error.column, circuitCode: error.code, ...(file === undefined ? {} : { file }) },
+    facts: {
+      line: error.line,
+      column: error.column,
+      circuitCode: error.code,
+      ...(file === undefined ? {} : { file }),
+    },
   }
 }

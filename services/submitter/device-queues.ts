@@ -17,9 +17,13 @@ const PREFIX = CONSUMER.circuits('')
 export async function listQueues(nc: NatsConnection): Promise<DeviceQueue[]> {
   const found: Info[] = []
   for (let total = 1; found.length < total; ) {
-    const reply = await nc.request(`$JS.API.CONSUMER.LIST.${STREAM.circuits}`, JSON.stringify({ offset: found.length }), {
-      timeout: 5_000,
-    })
+    const reply = await nc.request(
+      `$JS.API.CONSUMER.LIST.${STREAM.circuits}`,
+      JSON.stringify({ offset: found.length }),
+      {
+        timeout: 5_000,
+      },
+    )
     const page = JSON.parse(reply.string()) as { total?: number; consumers?: Info[] }
     if (page.consumers === undefined || page.consumers.length === 0) break
     found.push(...page.consumers)

@@ -42,13 +42,19 @@ export function noteAbsences(
   return after
 }
 
-export function judgeDevices(absences: Absences, queues: readonly DeviceQueue[], graceMs: number, now: number): Gone[] {
+export function judgeDevices(
+  absences: Absences,
+  queues: readonly DeviceQueue[],
+  graceMs: number,
+  now: number,
+): Gone[] {
   const gone: Gone[] = []
   for (const [device, { since, ended }] of absences) {
     const settledTo = queues.find((each) => each.device === device)?.settledTo ?? 0
     const silentMs = now - since
     if (ended !== undefined) {
-      if (silentMs >= ENDED_FOR_MS) gone.push({ device, takeBack: 'all', why: `it has ended: ${ended}`, settledTo })
+      if (silentMs >= ENDED_FOR_MS)
+        gone.push({ device, takeBack: 'all', why: `it has ended: ${ended}`, settledTo })
     } else if (silentMs >= SILENT_FOR_MS) {
       const why = `nothing was heard of it for ${Math.round(silentMs / 1000)} s`
       gone.push({ device, takeBack: silentMs >= SILENT_FOR_MS + graceMs ? 'all' : 'chosen', why, settledTo })

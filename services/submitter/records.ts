@@ -11,7 +11,13 @@ import { encode } from '#shared/wire/message.ts'
 
 type Writer = Pick<Actor, 'id' | 'host' | 'job'>
 
-export function routeOf(writer: Writer, id: StepIdentity, command: CircuitCommand, device: string, why: string): Draft {
+export function routeOf(
+  writer: Writer,
+  id: StepIdentity,
+  command: CircuitCommand,
+  device: string,
+  why: string,
+): Draft {
   const route: RouteRecord = { device, why, writer: writer.id, at: Date.now() }
   return draft(writer, record(id.run).route(id.step, id.attempt), 'routed', id, command, route)
 }
@@ -38,7 +44,14 @@ export function attemptOf(
   return draft(writer, record(id.run).attempt(id.step, id.attempt), 'attempt', id, command, attempt)
 }
 
-function draft(writer: Writer, subject: string, verb: string, id: StepIdentity, command: CircuitCommand, body: unknown): Draft {
+function draft(
+  writer: Writer,
+  subject: string,
+  verb: string,
+  id: StepIdentity,
+  command: CircuitCommand,
+  body: unknown,
+): Draft {
   const headers = cloudHeaders({
     type: eventType('step', verb),
     id: `${id.run}.${id.step}.${id.attempt}`,

@@ -26,7 +26,9 @@ export function standingReader(nc: NatsConnection): (id: StepIdentity) => Promis
     const group = asked
     asked = []
     try {
-      const found = await readLastOf(nc, STREAM.runs, [...new Set(group.flatMap((each) => subjectsOf(each.id)))])
+      const found = await readLastOf(nc, STREAM.runs, [
+        ...new Set(group.flatMap((each) => subjectsOf(each.id))),
+      ])
       const log = new Map(found.map((stored) => [stored.subject, stored.data]))
       for (const each of group) each.resolve(standingOf(each.id, log))
     } catch (error) {
@@ -42,5 +44,11 @@ export function standingReader(nc: NatsConnection): (id: StepIdentity) => Promis
 // Not `requested`: it carries the run's parameters, and the host that runs the circuit asks for it.
 function subjectsOf({ run, step, attempt }: StepIdentity): string[] {
   const name = record(run)
-  return [name.outcome(step), name.attempt(step, attempt), name.completed, name.cancel, name.route(step, attempt)]
+  return [
+    name.outcome(step),
+    name.attempt(step, attempt),
+    name.completed,
+    name.cancel,
+    name.route(step, attempt),
+  ]
 }

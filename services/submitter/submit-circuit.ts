@@ -4,16 +4,16 @@
  */
 import type { Actor } from '#shared/actor/actor.ts'
 import { backlogOf } from '#shared/bus/consumers.ts'
+import type { Delivery } from '#shared/bus/delivery.ts'
 import { readLast } from '#shared/bus/direct.ts'
 import type { Publisher } from '#shared/bus/publisher.ts'
 import type { CircuitCommand } from '#shared/contract/command.ts'
-import type { Delivery } from '#shared/bus/delivery.ts'
 import { QubusError } from '#shared/contract/errors.ts'
 import { type Failure, toFailure } from '#shared/contract/failure.ts'
 import type { VqpuEntry } from '#shared/contract/registry.ts'
 import { RouteRecord } from '#shared/contract/step-record.ts'
 import { CONSUMER, STREAM } from '#shared/contract/streams.ts'
-import { parseCommandSubject, record, subject, type StepIdentity } from '#shared/contract/subjects.ts'
+import { parseCommandSubject, record, type StepIdentity, subject } from '#shared/contract/subjects.ts'
 import { decode } from '#shared/wire/message.ts'
 import { type Choice, chooseDevice } from './choose-device.ts'
 import { circuitFailure } from './circuit-failure.ts'
@@ -44,7 +44,8 @@ export async function submitCircuit(desk: Desk, command: CircuitCommand, deliver
   asking.catch(() => {})
   const decided = await decide(desk, id, command)
   const standing = await asking
-  if (!standing.wanted) return desk.actor.log.debug({ subject: delivery.subject, why: standing.why }, 'submission dropped')
+  if (!standing.wanted)
+    return desk.actor.log.debug({ subject: delivery.subject, why: standing.why }, 'submission dropped')
   if (standing.route !== undefined) return queue(desk, standing.route.device, id, delivery)
   if ('failure' in decided) return refuse(desk, id, command, decided.failure)
   const { device, why, chosen } = decided
@@ -56,7 +57,12 @@ export async function submitCircuit(desk: Desk, command: CircuitCommand, deliver
 }
 
 /** Records that the submission can't be served, for a reason other than the circuit's own. */
-export async function failSubmission(desk: Desk, command: CircuitCommand, delivery: Delivery, error: unknown): Promise<void> {
+export async function failSubmission(
+  desk: Desk,
+  command: CircuitCommand,
+  delivery: Delivery,
+  error: unknown,
+): Promise<void> {
   await refuse(desk, identityOf(delivery), command, toFailure(error, 'INTERNAL'))
 }
 
@@ -106,7 +112,12 @@ async function readRoute(desk: Desk, recorded: string): Promise<string> {
   return decode(RouteRecord, stored.data).device
 }
 
-async function refuse(desk: Desk, id: StepIdentity, command: CircuitCommand, failure: Failure): Promise<void> {
+async function refuse(
+  desk: Desk,
+  id: StepIdentity,
+  command: CircuitCommand,
+  failure: Failure,
+): Promise<void> {
   await desk.records.create(attemptOf(desk.actor, id, command, failure))
   tell(desk, 'refused', id, { code: failure.code, message: failure.message })
 }

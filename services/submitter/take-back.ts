@@ -20,17 +20,21 @@ export async function takeBack(desk: Desk, gone: Gone, from: number): Promise<nu
   let count = 0
   const commands = readAll(desk.actor.bus.nc, STREAM.circuits, filter.deviceCircuits(gone.device), from + 1)
   for await (const page of commands) {
-    const ended = await Promise.all(page.map((stored) => endAttempt(desk, gone, stored).catch(skipUnreadable)))
+    const ended = await Promise.all(
+      page.map((stored) => endAttempt(desk, gone, stored).catch(skipUnreadable)),
+    )
     count += ended.filter(Boolean).length
     last = page.at(-1)?.sequence ?? last
   }
-  if (count > 0) desk.actor.log.warn({ device: gone.device, why: gone.why, circuits: count }, 'circuits taken back')
+  if (count > 0)
+    desk.actor.log.warn({ device: gone.device, why: gone.why, circuits: count }, 'circuits taken back')
   return last
 }
 
 // What can't be read is no circuit: whoever is given it makes a dead letter of it.
 function skipUnreadable(error: unknown): boolean {
-  if (error instanceof QubusError && (error.code === 'POISON' || error.code === 'INVALID_OPTION')) return false
+  if (error instanceof QubusError && (error.code === 'POISON' || error.code === 'INVALID_OPTION'))
+    return false
   throw error
 }
 

@@ -29,7 +29,9 @@ export function watchDevices(desk: Desk, graceSeconds: number): Disposable {
     if (busy) return
     busy = true
     look()
-      .catch((error: unknown) => desk.actor.log.warn({ err: error }, 'looking for devices that are gone failed'))
+      .catch((error: unknown) =>
+        desk.actor.log.warn({ err: error }, 'looking for devices that are gone failed'),
+      )
       .finally(() => {
         busy = false
       })

@@ -6,15 +6,15 @@
 import type { Actor } from '#shared/actor/actor.ts'
 import type { Delivery } from '#shared/bus/delivery.ts'
 import type { Publisher } from '#shared/bus/publisher.ts'
-import { CancelledError, QubusError } from '#shared/contract/errors.ts'
-import { toFailure } from '#shared/contract/failure.ts'
+import { CancelledError } from '#shared/contract/errors.ts'
 import { STREAM } from '#shared/contract/streams.ts'
-import { type Ask, MAX_LOSSES } from './ask-first.ts'
+import type { Ask } from './ask-first.ts'
 import type { Engine } from './engine/engine.ts'
 import { execute } from './execute.ts'
 import { type HeldCircuit, holdCircuit, keyOf } from './held-circuit.ts'
 import { meanAfter, paceFor } from './pace.ts'
-import { attemptOf, lostOf, type Place } from './records.ts'
+import type { Place } from './records.ts'
+import { takeUpAgain } from './take-up-again.ts'
 
 export type HandOptions = {
   actor: Actor
@@ -159,7 +159,10 @@ export class CircuitsInHand {
       this.#done++
       const { failure, seconds } = executed
       if (failure?.code === 'ENGINE_FAILED') this.#options.onEngineFailed()
-      this.#tell(failure === undefined ? 'completed' : 'failed', circuit, { seconds, ...(failure && { code: failure.code }) })
+      this.#tell(failure === undefined ? 'completed' : 'failed', circuit, {
+        seconds,
+        ...(failure && { code: failure.code }),
+      })
       this.#answer(circuit)
     } catch (error) {
       this.#fail(circuit, error)
@@ -174,19 +177,11 @@ export class CircuitsInHand {
     return executed
   }
 
-  // The loss is on record before the circuit runs again, so one that kills its host can't do so for ever.
   async #takeUpAgain(circuit: HeldCircuit): Promise<boolean> {
     const verdict = await circuit.verdict
     if (!verdict.wanted || isAnswered(circuit)) return false
     const { place, records } = this.#options
-    const { id, command } = circuit
-    if (verdict.losses < MAX_LOSSES) {
-      await records.create(lostOf(place, id, command, verdict.losses + 1))
-      return !isAnswered(circuit)
-    }
-    const error = new QubusError('LOST', `the circuit was lost with its host ${MAX_LOSSES} times and is not run again`)
-    const now = Date.now()
-    await records.create(attemptOf(place, id, command, { startedAt: now, endedAt: now }, toFailure(error, 'LOST')))
+    if ((await takeUpAgain(records, place, circuit, verdict.losses)) === 'run') return !isAnswered(circuit)
     this.#tell('failed', circuit, { code: 'LOST' })
     this.#answer(circuit)
     return false
@@ -235,7 +230,14 @@ export class CircuitsInHand {
 
   #tell(verb: string, { id, command, startedAt }: HeldCircuit, data: Record<string, unknown>): void {
     const { actor, place } = this.#options
-    const facts = { step: id.step, attempt: id.attempt, name: command.name, device: place.device, startedAt, ...data }
+    const facts = {
+      step: id.step,
+      attempt: id.attempt,
+      name: command.name,
+      device: place.device,
+      startedAt,
+      ...data,
+    }
     actor.emit({ noun: 'circuit', verb, run: id.run, id: String(id.step), data: facts })
   }
 }

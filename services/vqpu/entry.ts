@@ -14,7 +14,12 @@ export type DeviceEntry = {
   beat(): void
 }
 
-export type EntryFacts = { startedAt: number; endsAt: number | undefined; info: EngineInfo; figures(): Figures }
+export type EntryFacts = {
+  startedAt: number
+  endsAt: number | undefined
+  info: EngineInfo
+  figures(): Figures
+}
 
 export function openEntry(actor: Actor, options: HostOptions, facts: EntryFacts): DeviceEntry {
   const { info } = facts

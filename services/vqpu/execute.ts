@@ -14,7 +14,12 @@ import { attemptOf, outcomeOf, type Place } from './records.ts'
 /** `seconds`: inside the engine. */
 export type Executed = { record: Draft; seconds: number; failure?: Failure }
 
-export async function execute(engine: Engine, blobs: Blobs, place: Place, circuit: HeldCircuit): Promise<Executed> {
+export async function execute(
+  engine: Engine,
+  blobs: Blobs,
+  place: Place,
+  circuit: HeldCircuit,
+): Promise<Executed> {
   const { id, command } = circuit
   const startedAt = Date.now()
   using _limit = limitTime(circuit)
@@ -22,7 +27,10 @@ export async function execute(engine: Engine, blobs: Blobs, place: Place, circui
     const bytes = blobs.fromPayload(command.payload)
     const spec = specOf(bytes instanceof Uint8Array ? bytes : await bytes)
     const ran = await engine.run({ id: keyOf(id), ...spec }, circuit.abort.signal)
-    const value = encodeValue(resultOf(ran, place.device), `result of circuit ${JSON.stringify(command.name)}`)
+    const value = encodeValue(
+      resultOf(ran, place.device),
+      `result of circuit ${JSON.stringify(command.name)}`,
+    )
     const payload = await blobs.toPayload(value)
     const record = outcomeOf(place, id, command, { startedAt, endedAt: Date.now() }, payload)
     return { record, seconds: ran.seconds }
@@ -38,7 +46,10 @@ function specOf(bytes: Uint8Array) {
   const parsed = CircuitSpec.safeParse(decodeValue(bytes))
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
-    throw new QubusError('INVALID_OPTION', `the circuit's ${issue?.path.join('.') || 'specification'}: ${issue?.message}`)
+    throw new QubusError(
+      'INVALID_OPTION',
+      `the circuit's ${issue?.path.join('.') || 'specification'}: ${issue?.message}`,
+    )
   }
   const { source, shots, seed, method, file } = parsed.data
   return {

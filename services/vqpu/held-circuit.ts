@@ -27,10 +27,14 @@ export function keyOf({ run, step, attempt }: StepIdentity): string {
 }
 
 /** @throws QubusError `POISON` when the message is not a circuit command. */
-export function holdCircuit(delivery: Delivery, ask: (id: StepIdentity & { again: boolean }) => Promise<Verdict>): HeldCircuit {
+export function holdCircuit(
+  delivery: Delivery,
+  ask: (id: StepIdentity & { again: boolean }) => Promise<Verdict>,
+): HeldCircuit {
   const command = decode(CircuitCommand, delivery.data)
   const { run, step, attempt } = parseCommandSubject(delivery.subject)
-  if (!(step > 0 && attempt > 0)) throw new QubusError('POISON', `${delivery.subject} names no step and attempt`)
+  if (!(step > 0 && attempt > 0))
+    throw new QubusError('POISON', `${delivery.subject} names no step and attempt`)
   const again = delivery.deliveries > 1
   return {
     id: { run, step, attempt },

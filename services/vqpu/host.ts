@@ -36,7 +36,16 @@ const PROBE_MS = 60_000
 /** What is said of a device whose engine did not start. */
 const NEVER_RAN = {
   endsAt: undefined,
-  info: { engine: '', version: '', methods: [], maxQubits: 0, languages: [], gates: [], noise: [], features: [] },
+  info: {
+    engine: '',
+    version: '',
+    methods: [],
+    maxQubits: 0,
+    languages: [],
+    gates: [],
+    noise: [],
+    features: [],
+  },
   figures: () => ({ queued: 0, running: 0, done: 0 }),
 }
 
@@ -56,7 +65,13 @@ class Host {
   #probing = false
   #broken: unknown
 
-  constructor(actor: Actor, options: HostOptions, engine: Engine, startedAt: number, endsAt: number | undefined) {
+  constructor(
+    actor: Actor,
+    options: HostOptions,
+    engine: Engine,
+    startedAt: number,
+    endsAt: number | undefined,
+  ) {
     this.#actor = actor
     this.#options = options
     this.#engine = engine
@@ -70,18 +85,34 @@ class Host {
       onRoom: () => this.#more(),
       onEngineFailed: () => void this.#probeAgain(),
     })
-    this.#entry = openEntry(actor, options, { startedAt, endsAt, info: engine.describe(), figures: () => this.#figures() })
+    this.#entry = openEntry(actor, options, {
+      startedAt,
+      endsAt,
+      info: engine.describe(),
+      figures: () => this.#figures(),
+    })
   }
 
   async start(walltime: Walltime | undefined): Promise<void> {
-    const queues = [this.#options.device, ...(this.#options.pool === undefined ? [] : [poolQueue(this.#options.pool)])]
+    const queues = [
+      this.#options.device,
+      ...(this.#options.pool === undefined ? [] : [poolQueue(this.#options.pool)]),
+    ]
     this.#entry.say('starting')
     this.#living.use(
-      keepUp({ actor: this.#actor, hand: this.#hand, entry: this.#entry, countBacklog: () => this.#countBacklog() }),
+      keepUp({
+        actor: this.#actor,
+        hand: this.#hand,
+        entry: this.#entry,
+        countBacklog: () => this.#countBacklog(),
+      }),
     )
     try {
       const signal = AbortSignal.any([this.#actor.stopping, AbortSignal.timeout(PROBE_MS)])
-      await Promise.all([probeEngine(this.#engine, signal), ...queues.map((queue) => waitForQueue(this.#actor, queue))])
+      await Promise.all([
+        probeEngine(this.#engine, signal),
+        ...queues.map((queue) => waitForQueue(this.#actor, queue)),
+      ])
     } catch (error) {
       // A signal before it was ready is an orderly end too.
       if (this.#actor.stopping.aborted) return
@@ -93,7 +124,9 @@ class Host {
       const drain = () => void this.#finish('walltime')
       this.#living.use(watchWalltime(walltime, drain, () => this.#actor.stop('walltime')))
     }
-    this.#living.use(answerDrain(this.#actor, this.#options.device, () => void this.#finish('drain was asked for')))
+    this.#living.use(
+      answerDrain(this.#actor, this.#options.device, () => void this.#finish('drain was asked for')),
+    )
     this.#entry.say('ready')
   }
 

@@ -25,7 +25,9 @@ export async function probeEngine(engine: Engine, signal: AbortSignal): Promise<
     })
   const wrong = faultOf(counts)
   if (wrong !== undefined) {
-    throw new QubusError('ENGINE_FAILED', `the engine runs the probe circuit wrongly: ${wrong}`, { facts: { counts } })
+    throw new QubusError('ENGINE_FAILED', `the engine runs the probe circuit wrongly: ${wrong}`, {
+      facts: { counts },
+    })
   }
 }
 

@@ -18,7 +18,10 @@ export async function waitForQueue(actor: Actor, device: string): Promise<void> 
   const consumer = CONSUMER.circuits(device)
   for (let looks = 0; (await waiting(actor, device)) === undefined; looks++) {
     if (looks % SAY_EVERY === 0) {
-      actor.log.warn({ stream: STREAM.circuits, consumer }, 'waiting for the queue of this device: the allocator makes it')
+      actor.log.warn(
+        { stream: STREAM.circuits, consumer },
+        'waiting for the queue of this device: the allocator makes it',
+      )
     }
     await pause(LOOK_EVERY_MS, actor.stopping)
   }
@@ -26,7 +29,9 @@ export async function waitForQueue(actor: Actor, device: string): Promise<void> 
 
 /** How many circuits wait there, not counting those delivered; undefined when the queue can't be seen. */
 export async function waiting(actor: Actor, device: string): Promise<number | undefined> {
-  const backlog = await backlogOf(actor.bus.nc, STREAM.circuits, CONSUMER.circuits(device)).catch(() => undefined)
+  const backlog = await backlogOf(actor.bus.nc, STREAM.circuits, CONSUMER.circuits(device)).catch(
+    () => undefined,
+  )
   return backlog?.waiting
 }
 
@@ -41,7 +46,10 @@ export function pullFrom(actor: Actor, device: string, hand: CircuitsInHand): Pu
     onGone() {
       if (performance.now() - saidAt < 10_000) return
       saidAt = performance.now()
-      actor.log.warn({ stream: STREAM.circuits, consumer }, 'the queue of this device is gone or does not answer')
+      actor.log.warn(
+        { stream: STREAM.circuits, consumer },
+        'the queue of this device is gone or does not answer',
+      )
     },
   })
 }

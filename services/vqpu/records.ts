@@ -14,12 +14,31 @@ export type Place = { writer: string; node: string; job?: string; pool?: string;
 
 export type Times = { startedAt: number; endedAt: number }
 
-export function outcomeOf(place: Place, id: StepIdentity, command: CircuitCommand, times: Times, result: Payload): Draft {
-  const outcome: StepOutcome = { ...place, ...shapeOf(command), ...times, state: 'completed', attempt: id.attempt, result }
+export function outcomeOf(
+  place: Place,
+  id: StepIdentity,
+  command: CircuitCommand,
+  times: Times,
+  result: Payload,
+): Draft {
+  const outcome: StepOutcome = {
+    ...place,
+    ...shapeOf(command),
+    ...times,
+    state: 'completed',
+    attempt: id.attempt,
+    result,
+  }
   return draft(record(id.run).outcome(id.step), 'completed', `${id.run}.${id.step}`, place, command, outcome)
 }
 
-export function attemptOf(place: Place, id: StepIdentity, command: CircuitCommand, times: Times, error: Failure): Draft {
+export function attemptOf(
+  place: Place,
+  id: StepIdentity,
+  command: CircuitCommand,
+  times: Times,
+  error: Failure,
+): Draft {
   const attempt: AttemptRecord = { ...place, ...shapeOf(command), ...times, error }
   return draft(record(id.run).attempt(id.step, id.attempt), 'attempt', idOf(id), place, command, attempt)
 }
@@ -38,7 +57,14 @@ function idOf({ run, step, attempt }: StepIdentity): string {
   return `${run}.${step}.${attempt}`
 }
 
-function draft(subject: string, verb: string, id: string, place: Place, command: CircuitCommand, body: unknown): Draft {
+function draft(
+  subject: string,
+  verb: string,
+  id: string,
+  place: Place,
+  command: CircuitCommand,
+  body: unknown,
+): Draft {
   const headers = cloudHeaders({
     type: eventType('step', verb),
     id,

@@ -28,7 +28,11 @@ function clamp(value: number, least: number, most: number): number {
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** Calls back when it is time to drain and when it is time to go. */
-export function watchWalltime({ drainAt, stopAt }: Walltime, drain: () => void, stop: () => void): Disposable {
+export function watchWalltime(
+  { drainAt, stopAt }: Walltime,
+  drain: () => void,
+  stop: () => void,
+): Disposable {
   const after = (at: number, act: () => void) => setTimeout(act, clamp(at - Date.now(), 0, LONGEST_TIMER_MS))
   const timers = [after(drainAt, drain), after(stopAt, stop)]
   return {

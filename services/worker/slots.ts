@@ -50,8 +50,10 @@ export class Slots implements AsyncDisposable {
       onCrash: (culprit, error, others) => {
         const now = Date.now()
         if (culprit) options.onExecuted(culprit, { startedAt: culprit.startedAt || now, endedAt: now, ms: 0, error: toFailure(error, 'TASK_FAILED') })
-        for (const task of others) task.state = 'queued'
-        this.#queue = others.concat(this.#queue)
+        // One that was cancelled meanwhile, or whose end is being recorded, does not start again.
+        const again = others.filter((task) => task.state === 'running')
+        for (const task of again) task.state = 'queued'
+        this.#queue = again.concat(this.#queue)
       },
       onFree: () => this.#schedule(),
     })

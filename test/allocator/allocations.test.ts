@@ -55,14 +55,9 @@ test('a vQPU that was asked for is announced once, and ends with its run, leavin
   assert.equal(ready.maxQubits, 20)
   assert.equal(system.jobFiles().length, 1)
   assert.ok(await backlogOf(system.bus.nc, STREAM.circuits, CONSUMER.circuits(device)))
-  const completedAt = performance.now()
   await system.write(record('run1').completed, { fixture: true })
   system.bus.nc.publish(subject.event('run', 'completed', 'run1', 'run1'), '{}')
   await allAcked(system)
-  assert.ok(
-    performance.now() - completedAt < 2_500,
-    'the event was heard: nobody waited for the next look at the log',
-  )
   assert.deepEqual(system.jobFiles(), [])
   assert.equal(await backlogOf(system.bus.nc, STREAM.circuits, CONSUMER.circuits(device)), undefined)
   assert.equal(identify(ready.pid), undefined)

@@ -78,7 +78,12 @@ describe('a device that is named', () => {
   })
 
   it('is told everything that it lacks at once', () => {
-    const poor = device('d1', { maxQubits: 2, methods: ['statevector'], gates: ['h'], languages: ['openqasm3'] })
+    const poor = device('d1', {
+      maxQubits: 2,
+      methods: ['statevector'],
+      gates: ['h'],
+      languages: ['openqasm3'],
+    })
     const { facts } = refusal('d1', { ...needs, method: 'stabilizer' }, around([poor]))
     assert.equal((facts.lacks as string[]).length, 4)
   })
@@ -94,7 +99,11 @@ describe('any device', () => {
   })
 
   it('is not one that is starting, too small, or of another run', () => {
-    const useless = [device('a', { state: 'starting' }), device('b', { maxQubits: 2 }), device('c', { run: 'r2' })]
+    const useless = [
+      device('a', { state: 'starting' }),
+      device('b', { maxQubits: 2 }),
+      device('c', { run: 'r2' }),
+    ]
     assert.equal(chosen('any', needs, around([...useless, device('d', { queued: 99 })])).device, 'd')
   })
 

@@ -13,13 +13,15 @@ function heard(state?: VqpuEntry['state'], why?: string): Map<string, VqpuEntry>
 /** What is judged at `at` after the device gave the signs of `history`: [time, state]. */
 function judgedAt(at: number, history: [number, VqpuEntry['state'] | undefined][], queues = waiting) {
   let absences: Absences = new Map()
-  for (const [time, state] of history) absences = noteAbsences(absences, heard(state, 'walltime'), queues, time)
+  for (const [time, state] of history)
+    absences = noteAbsences(absences, heard(state, 'walltime'), queues, time)
   return judgeDevices(absences, queues, GRACE, at)
 }
 
 describe('a device with circuits left behind', () => {
   it('is not gone while it speaks', () => {
-    for (const state of ['starting', 'ready', 'draining'] as const) assert.deepEqual(judgedAt(1e6, [[0, state]]), [])
+    for (const state of ['starting', 'ready', 'draining'] as const)
+      assert.deepEqual(judgedAt(1e6, [[0, state]]), [])
   })
 
   it('that says it has ended is gone when it still says so after a heartbeat', () => {
@@ -30,7 +32,13 @@ describe('a device with circuits left behind', () => {
   })
 
   it('that has ended stays gone when its entry has expired', () => {
-    assert.equal(judgedAt(20_000, [[0, 'ended'], [15_000, undefined]])[0]?.takeBack, 'all')
+    assert.equal(
+      judgedAt(20_000, [
+        [0, 'ended'],
+        [15_000, undefined],
+      ])[0]?.takeBack,
+      'all',
+    )
   })
 
   it('that is silent loses first what could run elsewhere, then everything', () => {
@@ -41,8 +49,20 @@ describe('a device with circuits left behind', () => {
   })
 
   it('that was replaced in time is not gone', () => {
-    assert.deepEqual(judgedAt(60_000, [[0, undefined], [20_000, 'starting']]), [])
-    assert.deepEqual(judgedAt(60_000, [[0, 'ended'], [2_000, 'ready']]), [])
+    assert.deepEqual(
+      judgedAt(60_000, [
+        [0, undefined],
+        [20_000, 'starting'],
+      ]),
+      [],
+    )
+    assert.deepEqual(
+      judgedAt(60_000, [
+        [0, 'ended'],
+        [2_000, 'ready'],
+      ]),
+      [],
+    )
   })
 
   it('is not looked for when nothing waits there', () => {

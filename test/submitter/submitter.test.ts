@@ -42,7 +42,10 @@ describe('a submitter', () => {
 
   async function routeOf(id: StepIdentity): Promise<RouteRecord> {
     const at = record(id.run).route(id.step, id.attempt)
-    await until(() => world.has(STREAM.runs, at), () => `no route ${at}`)
+    await until(
+      () => world.has(STREAM.runs, at),
+      () => `no route ${at}`,
+    )
     const [stored] = await readLastOf(world.bus.nc, STREAM.runs, [at])
     return decode(RouteRecord, stored?.data ?? new Uint8Array())
   }
@@ -85,7 +88,12 @@ describe('a submitter', () => {
     await world.submit(first('r1', 3), { source: UNKNOWN_GATE, device: 'any', file: 'bell.qasm' })
     const { error } = await world.attempt('r1', 3)
     assert.equal(error.code, 'CIRCUIT_INVALID')
-    assert.deepEqual(error.facts, { line: 6, column: 1, circuitCode: 'CIRCUIT_UNKNOWN_GATE', file: 'bell.qasm' })
+    assert.deepEqual(error.facts, {
+      line: 6,
+      column: 1,
+      circuitCode: 'CIRCUIT_UNKNOWN_GATE',
+      file: 'bell.qasm',
+    })
     await settled()
   })
 
@@ -142,9 +150,19 @@ describe('a submitter', () => {
     await Promise.all(sent)
     await settled()
     const log = await readLastOf(world.bus.nc, STREAM.runs, [record('r-many').all])
-    const routes = new Map(log.filter((each) => each.subject.includes('.route.')).map((each) => [each.subject, decode(RouteRecord, each.data)]))
+    const routes = new Map(
+      log
+        .filter((each) => each.subject.includes('.route.'))
+        .map((each) => [each.subject, decode(RouteRecord, each.data)]),
+    )
     assert.equal(routes.size, steps.length)
-    const commands = await readLastOf(world.bus.nc, STREAM.circuits, ['a', 'b', 'c', 'pool-vqpu', 'small', 'least-busy'].flatMap((device) => steps.map((step) => subject.circuit(device, first('r-many', step)))))
+    const commands = await readLastOf(
+      world.bus.nc,
+      STREAM.circuits,
+      ['a', 'b', 'c', 'pool-vqpu', 'small', 'least-busy'].flatMap((device) =>
+        steps.map((step) => subject.circuit(device, first('r-many', step))),
+      ),
+    )
     assert.equal(commands.length, steps.length)
     for (const step of steps) {
       const { device } = routes.get(record('r-many').route(step, 1)) ?? assert.fail()

@@ -4,13 +4,16 @@ import { parseArguments } from '../../services/vqpu/arguments.ts'
 
 describe('the command line of a vQPU host', () => {
   it('reads every flag', () => {
-    assert.deepEqual(parseArguments(['--device', 'r1-vqpu-1', '--engine', 'aer', '--run', 'r1', '--walltime', '60']), {
-      device: 'r1-vqpu-1',
-      engine: 'aer',
-      run: 'r1',
-      pool: undefined,
-      walltimeSeconds: 60,
-    })
+    assert.deepEqual(
+      parseArguments(['--device', 'r1-vqpu-1', '--engine', 'aer', '--run', 'r1', '--walltime', '60']),
+      {
+        device: 'r1-vqpu-1',
+        engine: 'aer',
+        run: 'r1',
+        pool: undefined,
+        walltimeSeconds: 60,
+      },
+    )
     assert.equal(parseArguments(['--device', 'p-1', '--pool', 'vqpu']).pool, 'vqpu')
   })
 
@@ -20,7 +23,11 @@ describe('the command line of a vQPU host', () => {
 
   const bad: [string, string[], RegExp][] = [
     ['no device', ['--shared'], /--device is missing/],
-    ['a device that is no token', ['--device', 'a.b', '--shared'], /--device "a\.b": the character "\." is not allowed/],
+    [
+      'a device that is no token',
+      ['--device', 'a.b', '--shared'],
+      /--device "a\.b": the character "\." is not allowed/,
+    ],
     ['nobody to serve', ['--device', 'a'], /--run RUN, --pool POOL or --shared/],
     ['a walltime that is no number', ['--device', 'a', '--shared', '--walltime', '1h'], /--walltime "1h"/],
     ['an unknown flag', ['--device', 'a', '--shared', '--colour', 'red'], /--colour/],

@@ -39,8 +39,14 @@ describe('what the log says about a command', () => {
 
   it('losses are counted only for what was delivered before', () => {
     const lost = Array.from({ length: MAX_LOSSES }, (_, i) => log.lost(3, 2, i + 1))
-    assert.deepEqual(verdictWith([log.requested, ...lost.slice(0, 2)], { ...question, again: true }), { wanted: true, losses: 2 })
-    assert.deepEqual(verdictWith([log.requested, ...lost], { ...question, again: true }), { wanted: true, losses: MAX_LOSSES })
+    assert.deepEqual(verdictWith([log.requested, ...lost.slice(0, 2)], { ...question, again: true }), {
+      wanted: true,
+      losses: 2,
+    })
+    assert.deepEqual(verdictWith([log.requested, ...lost], { ...question, again: true }), {
+      wanted: true,
+      losses: MAX_LOSSES,
+    })
     assert.equal(subjectsOf(question).length, 5)
     assert.equal(subjectsOf({ ...question, again: true }).length, 5 + MAX_LOSSES)
   })

@@ -13,7 +13,10 @@ export const UNKNOWN_GATE = BELL.replace('cx q[0]', 'czz q[0]')
 
 /** One that takes about `layers` × 0.3 s on one thread. */
 export function slow(layers: number, qubits = 22): string {
-  const layer = Array.from({ length: qubits }, (_, i) => `u3(0.${i + 1},0.2,0.3) q[${i}]; cx q[${i}], q[${(i + 1) % qubits}];`)
+  const layer = Array.from(
+    { length: qubits },
+    (_, i) => `u3(0.${i + 1},0.2,0.3) q[${i}]; cx q[${i}], q[${(i + 1) % qubits}];`,
+  )
   return `OPENQASM 2.0;
 include "qelib1.inc";
 qreg q[${qubits}];

@@ -36,7 +36,10 @@ describe('a vQPU host', () => {
 
   it('waits for the queue that the allocator makes before it says ready', async () => {
     const host = world.actor('vqpu', '--device', 'early', '--shared')
-    await until(() => host.log().includes('waiting for the queue'), () => host.log())
+    await until(
+      () => host.log().includes('waiting for the queue'),
+      () => host.log(),
+    )
     await world.state('early', 'starting', host)
     await world.queue('early')
     await world.state('early', 'ready', host)
@@ -51,9 +54,15 @@ describe('a vQPU host', () => {
     assert.deepEqual(Object.keys(value.counts).sort(), ['00', '11'])
     assert.equal((value.counts['00'] ?? 0) + (value.counts['11'] ?? 0), 500)
     assert.equal(value.seed, 7)
-    assert.deepEqual([outcome.kind, outcome.state, outcome.attempt, outcome.device], ['circuit', 'completed', 1, 'v1'])
+    assert.deepEqual(
+      [outcome.kind, outcome.state, outcome.attempt, outcome.device],
+      ['circuit', 'completed', 1, 'v1'],
+    )
     await world.settled('v1')
-    await until(async () => (await readRegistry(world.bus.nc)).vqpus.get('v1')?.done === 1, () => 'the registry does not say done')
+    await until(
+      async () => (await readRegistry(world.bus.nc)).vqpus.get('v1')?.done === 1,
+      () => 'the registry does not say done',
+    )
     const entry = (await readRegistry(world.bus.nc)).vqpus.get('v1')
     assert.equal(entry?.run, 'r1')
     assert.ok((entry?.maxQubits ?? 0) > 20)
@@ -96,7 +105,9 @@ describe('a vQPU host', () => {
       await world.circuit('v2', { run: 'r1', step: 14, attempt: 1 }, { source: BELL })
       await world.outcome('r1', 14)
       await world.settled('v2')
-      const [letter] = await readLastOf(world.bus.nc, STREAM.dead, [`${subject.dead(STREAM.circuits, poisoned)}.>`])
+      const [letter] = await readLastOf(world.bus.nc, STREAM.dead, [
+        `${subject.dead(STREAM.circuits, poisoned)}.>`,
+      ])
       assert.ok(letter)
     })
 
@@ -153,7 +164,8 @@ describe('a vQPU host', () => {
     const first = await world.vqpu('p-1', '--pool', 'p')
     const steps = Array.from({ length: 6 }, (_, i) => i + 1)
     const running = await world.running('r-drain')
-    for (const step of steps) await world.circuit('pool-p', { run: 'r-drain', step, attempt: 1 }, { source: slow(3) })
+    for (const step of steps)
+      await world.circuit('pool-p', { run: 'r-drain', step, attempt: 1 }, { source: slow(3) })
     await running.seen
     const reply = await world.bus.nc.request(subject.command('p-1', 'drain'), '', { timeout: 2_000 })
     assert.equal(decode(CommandReply, reply.data).ok, true)
@@ -181,7 +193,11 @@ describe('a vQPU host', () => {
     const first = await world.vqpu('k1')
     const steps = Array.from({ length: 60 }, (_, i) => i + 1)
     const sources = (step: number) => (step % 10 === 0 ? slow(2) : BELL)
-    await Promise.all(steps.map((step) => world.circuit('k1', { run: 'r-kill', step, attempt: 1 }, { source: sources(step) })))
+    await Promise.all(
+      steps.map((step) =>
+        world.circuit('k1', { run: 'r-kill', step, attempt: 1 }, { source: sources(step) }),
+      ),
+    )
     await world.outcome('r-kill', 1)
     first.kill('SIGKILL')
     await exitOf(first)
@@ -190,7 +206,10 @@ describe('a vQPU host', () => {
     await world.settled('k1')
     const log = await readLastOf(world.bus.nc, STREAM.runs, [record('r-kill').all])
     const losses = log.filter((each) => each.subject.includes('.lost.'))
-    assert.ok(losses.length > 0 && losses.every((each) => each.subject.endsWith('.lost.1')), `${losses.length} losses`)
+    assert.ok(
+      losses.length > 0 && losses.every((each) => each.subject.endsWith('.lost.1')),
+      `${losses.length} losses`,
+    )
     assert.equal(log.filter((each) => /\.step\.\d+$/.test(each.subject)).length, steps.length)
     assert.ok(await readLast(world.bus.nc, STREAM.circuits, filter.deviceCircuits('k1')))
   })

@@ -19,7 +19,8 @@ describe('how many circuits a host holds', () => {
   })
 
   it('what waits is never more than about 50 ms of work for each thread', () => {
-    for (const seconds of [0.001, 0.004, 0.02, 0.3]) assert.ok(paceFor(2, seconds).ahead * seconds <= 2 * 0.05 + 1e-9)
+    for (const seconds of [0.001, 0.004, 0.02, 0.3])
+      assert.ok(paceFor(2, seconds).ahead * seconds <= 2 * 0.05 + 1e-9)
   })
 
   it('the mean follows a change of load within some circuits', () => {

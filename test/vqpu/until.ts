@@ -1,5 +1,9 @@
 /** Waits for a condition. */
-export async function until(condition: () => boolean | Promise<boolean>, why: () => string, timeoutMs = 30_000): Promise<void> {
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  why: () => string,
+  timeoutMs = 30_000,
+): Promise<void> {
   const start = performance.now()
   while (!(await condition())) {
     if (performance.now() - start > timeoutMs) throw new Error(`waited ${timeoutMs} ms: ${why()}`)

@@ -13,7 +13,10 @@ import { World } from './world.ts'
 export async function withBroker(): Promise<World> {
   const home = await mkdtemp(join(tmpdir(), 'qubus-vqpu-'))
   const environment = readEnvironment({ ...process.env, QUBUS_HOME: home, QUBUS_URL: '', QUBUS_CREDS: '' })
-  const broker = await startBroker({ home, binary: process.env.NATS_SERVER ?? (await findBroker(environment)) })
+  const broker = await startBroker({
+    home,
+    binary: process.env.NATS_SERVER ?? (await findBroker(environment)),
+  })
   const admin = await connectionFor('admin', environment)
   const bus = await connectBus(admin, 'provision')
   await provisionStreams(bus.nc, 1024 ** 3)

@@ -9,8 +9,8 @@ import { type Creation, Publisher } from '#shared/bus/publisher.ts'
 import { readRegistry } from '#shared/bus/registry.ts'
 import { CircuitResult } from '#shared/contract/circuit-result.ts'
 import type { CircuitSpec } from '#shared/contract/command.ts'
-import { CONSUMER, STREAM, type StreamName } from '#shared/contract/streams.ts'
 import { AttemptRecord, StepOutcome } from '#shared/contract/step-record.ts'
+import { CONSUMER, STREAM, type StreamName } from '#shared/contract/streams.ts'
 import { filter, record, type StepIdentity, subject } from '#shared/contract/subjects.ts'
 import { decode, encode } from '#shared/wire/message.ts'
 import { decodeValue, encodeValue } from '#shared/wire/value.ts'
@@ -67,15 +67,27 @@ export class World {
 
   async submitter(...args: string[]) {
     const submitter = this.actor('submitter', ...args)
-    await until(() => submitter.log().includes('"ready"'), () => `the submitter is not ready: ${submitter.log()}`)
+    await until(
+      () => submitter.log().includes('"ready"'),
+      () => `the submitter is not ready: ${submitter.log()}`,
+    )
     return submitter
   }
 
   queue(device: string): Promise<void> {
-    return ensureConsumer(this.bus.nc, STREAM.circuits, CONSUMER.circuits(device), filter.deviceCircuits(device))
+    return ensureConsumer(
+      this.bus.nc,
+      STREAM.circuits,
+      CONSUMER.circuits(device),
+      filter.deviceCircuits(device),
+    )
   }
 
-  async state(device: string, state: string, host?: { log(): string; pid?: number | undefined }): Promise<void> {
+  async state(
+    device: string,
+    state: string,
+    host?: { log(): string; pid?: number | undefined },
+  ): Promise<void> {
     let seen: unknown
     await until(
       async () => {
@@ -102,19 +114,28 @@ export class World {
   }
 
   /** Queues a circuit on a device, as a submitter would. */
-  circuit(device: string, id: StepIdentity, spec: Partial<CircuitSpec> & { source: string }, more = {}): Promise<Creation> {
+  circuit(
+    device: string,
+    id: StepIdentity,
+    spec: Partial<CircuitSpec> & { source: string },
+    more = {},
+  ): Promise<Creation> {
     return this.publish(STREAM.circuits, subject.circuit(device, id), commandOf({ device, ...spec }, more))
   }
 
   /** Submits a circuit, as the coordinator would. */
-  submit(id: StepIdentity, spec: Partial<CircuitSpec> & { source: string; device: string }): Promise<Creation> {
+  submit(
+    id: StepIdentity,
+    spec: Partial<CircuitSpec> & { source: string; device: string },
+  ): Promise<Creation> {
     return this.publish(STREAM.submissions, subject.submission(id), commandOf(spec))
   }
 
   async outcome(run: string, step: number): Promise<StepOutcome & { value: CircuitResult }> {
     const stored = await this.#recordAt(record(run).outcome(step))
     const outcome = decode(StepOutcome, stored)
-    const bytes = outcome.result !== undefined && 'inline' in outcome.result ? outcome.result.inline : new Uint8Array()
+    const bytes =
+      outcome.result !== undefined && 'inline' in outcome.result ? outcome.result.inline : new Uint8Array()
     return { ...outcome, value: CircuitResult.parse(decodeValue(bytes)) }
   }
 
@@ -125,7 +146,10 @@ export class World {
   /** Resolves when a circuit of `run` is said to be running; ask before it is sent. */
   async running(run: string): Promise<{ seen: Promise<void> }> {
     const { promise, resolve } = Promise.withResolvers<void>()
-    this.bus.nc.subscribe(subject.event('circuit', 'running', run, '*'), { max: 1, callback: () => resolve() })
+    this.bus.nc.subscribe(subject.event('circuit', 'running', run, '*'), {
+      max: 1,
+      callback: () => resolve(),
+    })
     await this.bus.nc.flush()
     return { seen: promise }
   }
@@ -133,7 +157,10 @@ export class World {
   /** Takes a command from the device's queue as a host would that vanishes with it. */
   async loseOne(device: string): Promise<void> {
     const next = `$JS.API.CONSUMER.MSG.NEXT.${STREAM.circuits}.${CONSUMER.circuits(device)}`
-    const taken = await this.bus.nc.request(next, JSON.stringify({ batch: 1 }), { timeout: 5_000, noMux: true })
+    const taken = await this.bus.nc.request(next, JSON.stringify({ batch: 1 }), {
+      timeout: 5_000,
+      noMux: true,
+    })
     taken.respond('-NAK')
   }
 
@@ -142,7 +169,11 @@ export class World {
   }
 
   /** Resolves when nothing in the device's queue is un-acked or undelivered. */
-  async settled(device: string, stream: StreamName = STREAM.circuits, consumer = CONSUMER.circuits(device)): Promise<void> {
+  async settled(
+    device: string,
+    stream: StreamName = STREAM.circuits,
+    consumer = CONSUMER.circuits(device),
+  ): Promise<void> {
     await until(
       async () => {
         const reply = await this.bus.nc.request(`$JS.API.CONSUMER.INFO.${stream}.${consumer}`)

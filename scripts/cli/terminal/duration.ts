@@ -18,7 +18,8 @@ export function formatSeconds(seconds: number): string {
 
 /** How long ago `then` (Unix milliseconds) was. */
 export function formatAge(then: number, now = Date.now()): string {
-  return formatSeconds(Math.max(0, Math.round((now - then) / 1000)))
+  const seconds = Math.max(0, Math.round((now - then) / 1000))
+  return seconds < 60 ? `${seconds} s` : formatSeconds(seconds)
 }
 
 const UNITS = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400 } as const

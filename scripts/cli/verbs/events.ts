@@ -24,7 +24,8 @@ export async function events({ run, since, follow, json }: EventsOptions): Promi
 }
 
 function renderEvent({ time, type, run, step, stepname, subject, data }: CloudEvent, dim: (text: string) => string): string {
-  const about = [run, step === undefined ? undefined : `step ${String(step)}`, stepname ?? subject].filter((each) => each !== undefined)
+  const about = [run, step === undefined ? undefined : `step ${String(step)}`, stepname ?? (subject === run ? undefined : subject)]
+    .filter((each) => each !== undefined)
   const facts = data === undefined ? '' : dim(printable(toJson(data)))
   return `${dim(time.slice(11, 23))} ${type.padEnd(26)} ${printable(about.map(String).join(' '))} ${facts}`.trimEnd()
 }

@@ -39,8 +39,8 @@ export type FlowRunOptions = {
   send(message: FromThread): void
   /** Runs `fn` as the code of this run. */
   enter<T>(fn: () => T): T
-  /** Runs `fn` as a side effect of this run: it may use the outside world. */
-  enterEffect<T>(fn: () => T): T
+  /** Runs `fn` as the side effect of a step: it may use the outside world. */
+  enterEffect<T>(step: number, fn: () => T): T
 }
 
 export class FlowRun implements FlowContext {
@@ -127,7 +127,7 @@ export class FlowRun implements FlowContext {
 
   log(level: LogLine['level'], text: string, fields?: Record<string, unknown>): void {
     const line: LogLine = { at: this.#clock, level, stream: 'log', text, ...(fields === undefined ? {} : { fields: plain(fields) }) }
-    this.#options.send({ type: 'log', key: this.#options.key, first: this.#logged++, lines: [line] })
+    this.#options.send({ type: 'log', key: this.#options.key, step: 0, first: this.#logged++, lines: [line] })
   }
 
   /** Runs the side effect of a step, once: its result goes to the log, and from there to the flow. */
@@ -135,7 +135,7 @@ export class FlowRun implements FlowContext {
     const step = this.#steps.get(number)
     if (!step?.execute) return
     const { key, send } = this.#options
-    const run = this.#options.enterEffect(async () => encodeValue(await step.execute?.(), `the result of side effect ${JSON.stringify(step.name)}`))
+    const run = this.#options.enterEffect(number, async () => encodeValue(await step.execute?.(), `the result of side effect ${JSON.stringify(step.name)}`))
     run.then(
       (result) => send({ type: 'effect', key, step: number, result }),
       (error: unknown) => send({ type: 'effect', key, step: number, error: toFailure(error, 'TASK_FAILED') }),
@@ -178,6 +178,11 @@ export class FlowRun implements FlowContext {
         cause: unseen.error,
       }),
     )
+  }
+
+  // A cancelled run gets nothing more; a flow that waits for something else, or for nothing, would wait for ever.
+  #endWhenCancelled(): void {
+    if (this.#cancelled && this.#open === 0) nextTurn(() => this.fail(this.#cancelled))
   }
 
   #end(end: FlowEnd): void {
@@ -224,6 +229,7 @@ export class FlowRun implements FlowContext {
     this.#clock = Math.max(this.#clock, item.at)
     if (item.kind === 'cancel') {
       this.#cancelled = new CancelledError(item.reason)
+      this.#endWhenCancelled()
       return
     }
     const step = this.#steps.get(item.step)
@@ -251,10 +257,11 @@ export class FlowRun implements FlowContext {
     }
     const error = item.error === undefined ? new CancelledError() : fromFailure(item.error)
     step.reject(error)
-    // Code that is about to look does so within this turn.
+    // Code that is about to look does so within this turn. What was cancelled did not go wrong.
     nextTurn(() => {
-      if (!step.observed) this.#firstUnseen ??= { step: item.step, name: step.name, error }
+      if (!step.observed && item.state === 'failed') this.#firstUnseen ??= { step: item.step, name: step.name, error }
       this.#endWhenDone()
+      this.#endWhenCancelled()
     })
   }
 }

@@ -4,16 +4,19 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { findFlow, type LoadedBundle, loadBundle, validateParams } from '#shared/bundle/loaded-bundle.ts'
 import { QubusError } from '#shared/contract/errors.ts'
 import { toFailure } from '#shared/contract/failure.ts'
-import { installRuntime } from '#shared/flow/runtime.ts'
+import { type FlowContext, installRuntime } from '#shared/flow/runtime.ts'
 import { fillTemplate } from '#shared/flow/template.ts'
 import { decodeValue } from '#shared/wire/value.ts'
 import { seededChance } from './chance.ts'
 import { makeDeterministic } from './deterministic-globals.ts'
+import { effectContext } from './effect-context.ts'
 import { FlowRun } from './flow-run.ts'
 import { openMail, Outbox } from '#shared/actor/mailbox.ts'
 import type { BundleRef, Checked, FromThread, RunKey, ToThread } from './protocol.ts'
 
-type Place = { flow: FlowRun | undefined; pure: { now(): number; random(): number; uuid(): string }; effect: boolean }
+/** Whose code is on the stack. `pure`: where time and chance come from, unless the outside world may be used. */
+type Place = { run: FlowRun | undefined; context: FlowContext | undefined; pure: Pure | undefined }
+type Pure = { now(): number; random(): number; uuid(): string }
 
 const port = parentPort
 if (port === null) throw new Error('flow-thread.ts is the entry of a worker thread')
@@ -22,11 +25,8 @@ const current = new Int32Array((workerData as { current: SharedArrayBuffer }).cu
 
 process.setSourceMapsEnabled(true)
 const place = new AsyncLocalStorage<Place>()
-makeDeterministic(() => {
-  const at = place.getStore()
-  return at === undefined || at.effect ? undefined : at.pure
-})
-installRuntime({ flow: () => place.getStore()?.flow, task: () => undefined })
+makeDeterministic(() => place.getStore()?.pure)
+installRuntime({ flow: () => place.getStore()?.context, task: () => undefined })
 
 const outbox = new Outbox<FromThread>(port)
 const runs = new Map<RunKey, FlowRun>()
@@ -37,12 +37,12 @@ port.on('message', (message: unknown) => {
 })
 // What flow code leaves unhandled is its run's failure, and nobody else's.
 process.on('unhandledRejection', (reason) => {
-  const run = place.getStore()?.flow
+  const run = place.getStore()?.run
   if (run === undefined) throw reason
   run.fail(new QubusError('UNHANDLED_REJECTION', `a promise was rejected and nobody awaited it: ${String((reason as Error)?.message ?? reason)}`, { cause: reason }))
 })
 process.on('uncaughtException', (error) => {
-  const run = place.getStore()?.flow
+  const run = place.getStore()?.run
   if (run === undefined) throw error
   run.fail(error)
 })
@@ -67,10 +67,12 @@ function receive(message: ToThread): void {
 }
 
 async function check(ref: BundleRef, params: Uint8Array, now: number): Promise<Checked> {
+  // What the file does while it is loaded is no run's fault.
+  Atomics.store(current, 0, 0)
   try {
     const definition = findFlow(await bundle(ref.file), ref.flow)
     const pure = { now: () => now, random: () => 0.5, uuid: seededChance('check').uuid }
-    const checked = await place.run({ flow: undefined, pure, effect: false }, () => validateParams(definition, decodeValue(params)))
+    const checked = await place.run({ run: undefined, context: undefined, pure }, () => validateParams(definition, decodeValue(params)))
     if (!checked.ok) throw new QubusError('INVALID_INPUT', checked.message)
     return {
       ok: true,
@@ -84,7 +86,7 @@ async function check(ref: BundleRef, params: Uint8Array, now: number): Promise<C
 
 async function start({ key, run, bundle: ref, params, startedAt }: Extract<ToThread, { type: 'start' }>): Promise<void> {
   const index = Number(key.slice(key.lastIndexOf('#') + 1))
-  const at: Place = { flow: undefined, pure: { now: () => startedAt, random: () => 0.5, uuid: () => '' }, effect: false }
+  const at: Place = { run: undefined, context: undefined, pure: { now: () => startedAt, random: () => 0.5, uuid: () => '' } }
   const flow = new FlowRun({
     key,
     run,
@@ -97,11 +99,13 @@ async function start({ key, run, bundle: ref, params, startedAt }: Extract<ToThr
       Atomics.store(current, 0, index)
       return place.run(at, fn)
     },
-    enterEffect: (fn) => place.run({ ...at, effect: true }, fn),
+    enterEffect: (step, fn) => place.run({ run: flow, context: effectContext({ key, run, step, send: (message) => outbox.send(message) }), pure: undefined }, fn),
   })
-  at.flow = flow
+  at.run = flow
+  at.context = flow
   at.pure = flow
   runs.set(key, flow)
+  Atomics.store(current, 0, index)
   try {
     const definition = findFlow(await bundle(ref.file), ref.flow)
     const checked = await place.run(at, () => validateParams(definition, decodeValue(params)))

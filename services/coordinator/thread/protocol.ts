@@ -58,6 +58,7 @@ export type FromThread =
   | { type: 'cancel-step'; key: RunKey; step: number }
   /** The side effect of this step came to this. */
   | { type: 'effect'; key: RunKey; step: number; result?: Uint8Array | undefined; error?: Failure | undefined }
-  | { type: 'log'; key: RunKey; first: number; lines: LogLine[] }
+  /** `step`: of the side effect that says it, or 0 for the flow itself. */
+  | { type: 'log'; key: RunKey; step: number; first: number; lines: LogLine[] }
   | { type: 'end'; key: RunKey; end: FlowEnd }
   | { type: 'pong'; id: number }

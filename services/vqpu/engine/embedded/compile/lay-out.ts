@@ -60,12 +60,15 @@ function push(steps: Step[], masks: ReadonlyMap<number, number>, item: Item): vo
     case 'if': {
       const skip = { kind: 'skip' as const, ...item.condition, to: 0 }
       steps.push(skip)
-      for (const inner of item.items) push(steps, masks, inner)
+      const body: Step[] = []
+      for (const inner of item.items) push(body, masks, inner)
+      // Nothing may be merged across either end of what is skipped.
+      steps.push(...body, LANDING)
       skip.to = steps.length
       return
     }
     default:
-      steps.push(...gateSteps(masks, item))
+      for (const step of gateSteps(masks, item)) append(steps, step)
   }
 }
 

@@ -1,0 +1,37 @@
+/** Tasks a second: one flow that submits no-op tasks, against the bare program in the same run, in turn. */
+import type { Bundle } from '#shared/bundle/index.ts'
+import { startBare } from './bare.ts'
+import { type Figure, median } from './figures.ts'
+import type { BenchSystem } from './systems.ts'
+
+export async function measureTasks({ client }: BenchSystem, bundle: Bundle, barePort: number, tasks: number, rounds: number): Promise<Figure[]> {
+  await using bare = await startBare(barePort)
+  const ours: number[] = []
+  const stored: number[] = []
+  const theirs: number[] = []
+  const warmUps = 2
+  for (let round = 0; round < rounds + warmUps; round++) {
+    const baseline = await bare.run(tasks)
+    const from = performance.now()
+    const run = await client.request({ flow: 'bench-fan-out', bundle, params: { n: tasks } })
+    const sum = await client.result(run)
+    const untilResult = (performance.now() - from) / 1000
+    if (sum !== (tasks * (tasks - 1)) / 2) throw new Error(`the flow's result is wrong: ${String(sum)}`)
+    // `completed` is the last record of the run: when it is in Postgres, so are all before it.
+    while ((await client.query('run', { run })).run?.state !== 'completed') await pause(10)
+    const untilStored = (performance.now() - from) / 1000
+    if (round < warmUps) continue
+    theirs.push(baseline)
+    ours.push(tasks / untilResult)
+    stored.push(tasks / untilStored)
+  }
+  const ratio = median(ours.map((each, i) => each / (theirs[i] ?? Number.NaN)))
+  return [
+    { bench: `${tasks} no-op tasks, until the flow has its results`, value: median(ours), unit: 'tasks/s', baseline: median(theirs), ratio },
+    { bench: `${tasks} no-op tasks, until all are in Postgres`, value: median(stored), unit: 'tasks/s' },
+  ]
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}

@@ -1,0 +1,105 @@
+/** Bad input on every verb: said before any work, with exit code 2; a system that is not there: 3. */
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { tempHome } from '../support/temp-home.ts'
+import { qubus, start } from './qubus.ts'
+
+const FLOW = `import { flow } from 'qubus'
+import { z } from 'zod'
+export default flow('counts', { input: z.object({ n: z.number().int() }) }, async ({ n }) => n)
+export const other = flow('other', async () => 1)
+`
+
+const REFUSED: Array<[args: string[], says: RegExp]> = [
+  [['frob'], /unknown command 'frob'/],
+  [['stats'], /Did you mean status/],
+  [['run'], /missing required argument 'flow'/],
+  [['run', 'nowhere.ts'], /nowhere\.ts: there is no such file/],
+  [['run', 'flow.ts#missing', '-p', 'n=1'], /flow\.ts exports no flow named "missing"; write one of: flow\.ts#other/],
+  [['run', 'flow.ts', '-p', 'n=x'], /n: Invalid input: expected number/],
+  [['run', 'flow.ts', '--params', '{n'], /--params is not JSON/],
+  [['run', 'flow.ts', '-p', 'n'], /-p "n": write key=value/],
+  [['run', 'flow.ts', '--frob'], /unknown option '--frob'/],
+  [['run', 'flow.ts', '--run', 'a.b'], /--run "a\.b": the character "\." is not allowed/],
+  [['run', 'flow.ts', '--priority', 'high'], /--priority "high": write a whole number/],
+  [['run', 'broken.ts'], /broken\.ts:1:\d+/],
+  [['run', 'text.txt'], /text\.txt/],
+  [['result', 'a.b'], /the run id "a\.b"/],
+  [['show', ''], /the run id "": it is empty/],
+  [['logs', 'r', '--step', '-1'], /--step/],
+  [['runs', '--state', 'done'], /--state "done": write one of: queued, running/],
+  [['circuit', 'run', 'bell.qasm', '--shots', '0'], /--shots "0": write a whole number, 1 to/],
+  [['circuit', 'run', 'nowhere.qasm'], /nowhere\.qasm: there is no such file/],
+  [['circuit', 'run', '.'], /\.: it is a folder/],
+  [['circuit', 'check'], /missing required argument 'files'/],
+  [['vqpu', 'launch', 'a.b'], /the vQPU id "a\.b"/],
+  [['vqpu', 'launch', '--walltime', 'soon'], /--walltime "soon" is not a span of time/],
+  [['events', '--since', 'yesterday'], /--since "yesterday" is not a span of time/],
+  [['actor', 'conductor'], /write one of: coordinator, allocator/],
+  [['up', '--coordinators', '0'], /--coordinators "0"/],
+  [['up', '--cluster', 'nowhere.yaml'], /nowhere\.yaml/],
+]
+
+test('bad input is refused before any work, with what, where and what to write', async (t) => {
+  await using home = await tempHome()
+  const cwd = home.path
+  await writeFile(join(cwd, 'flow.ts'), FLOW)
+  await writeFile(join(cwd, 'broken.ts'), 'export default flow(\n')
+  await writeFile(join(cwd, 'text.txt'), 'no flow\n')
+  await writeFile(join(cwd, 'bell.qasm'), 'OPENQASM 2.0;\nqreg q[1];\n')
+  for (const [args, says] of REFUSED) {
+    await t.test(`qubus ${args.join(' ')}`, async () => {
+      const { exitCode, stderr, stdout } = await qubus(args, { home: join(cwd, 'home'), cwd })
+      assert.match(stderr, says)
+      assert.equal(exitCode, 2)
+      assert.equal(stdout, '')
+    })
+  }
+})
+
+test('with --json the refusal is a JSON line too', async () => {
+  const { lines } = await qubus(['circuit', 'run', '/nowhere.qasm', '--json'])
+  assert.deepEqual(lines, [{ error: { code: 'INVALID_OPTION', message: '/nowhere.qasm: there is no such file' } }])
+  const unknown = await qubus(['runs', '--frob', '--json'])
+  assert.equal((unknown.lines[0]?.['error'] as { code: string }).code, 'INVALID_OPTION')
+})
+
+test('without a system, verbs that need one say how to start it and exit with 3', async () => {
+  await using home = await tempHome()
+  for (const args of [['status'], ['runs'], ['show', 'r'], ['result', 'r'], ['logs', 'r'], ['cancel', 'r'], ['events'], ['devices'], ['vqpu', 'list'], ['run', 'circuit']]) {
+    const { exitCode, stderr } = await qubus(args, { home: home.path })
+    assert.equal(exitCode, 3, args.join(' '))
+    assert.match(stderr, /no system was started in .*: run scripts\/qubus up/)
+  }
+})
+
+test('down on a home where nothing runs is done', async () => {
+  await using home = await tempHome()
+  const { exitCode, lines } = await qubus(['down', '--json'], { home: home.path })
+  assert.equal(exitCode, 0)
+  assert.deepEqual(lines, [{ home: home.path, stopped: false }])
+})
+
+test('circuit check needs no system: what is valid is described, what is not has line and column', async () => {
+  await using home = await tempHome()
+  const good = join(home.path, 'good.qasm')
+  const bad = join(home.path, 'bad.qasm')
+  await writeFile(good, 'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];\ncreg c[2];\nh q[0];\ncx q[0],q[1];\nmeasure q -> c;\n')
+  await writeFile(bad, 'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];\n  hh q[0];\n')
+  const { exitCode, lines } = await qubus(['circuit', 'check', good, bad, '--json'])
+  assert.equal(exitCode, 1)
+  assert.equal(lines[0]?.['state'], 'valid')
+  assert.equal(lines[0]?.['qubits'], 2)
+  const error = lines[1]?.['error'] as { code: string; line: number; column: number }
+  assert.deepEqual([lines[1]?.['state'], error.code, error.line, error.column], ['invalid', 'CIRCUIT_UNKNOWN_GATE', 4, 3])
+})
+
+test('a reader that leaves early ends the command quietly', async () => {
+  const running = start(['help'])
+  running.stdout.destroy()
+  const { exitCode, stderr } = await running
+  assert.equal(exitCode, 0)
+  assert.equal(stderr, '')
+})
