@@ -1,5 +1,5 @@
 /** Errors for those who read the output. */
-import { QubusError } from '#shared/contract/errors.ts'
+import { ERRORS, QubusError } from '#shared/contract/errors.ts'
 import type { Failure } from '#shared/contract/failure.ts'
 
 export type ErrorForm = { code: string; message: string; line?: number; column?: number }
@@ -25,6 +25,8 @@ function placeOf(facts: object | undefined): { line?: number; column?: number } 
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return `error: ${String(error)}`
   const lines = [error instanceof QubusError ? `error: ${error.message}` : `error: ${error.stack ?? error.message}`]
+  // Of bad input the message says all there is to know.
+  if (error instanceof QubusError && ERRORS[error.code].kind === 'usage') return lines.join('\n')
   for (let cause = error.cause, depth = 0; cause instanceof Error && depth < 4; cause = cause.cause, depth++) {
     if (!error.message.includes(cause.message)) lines.push(`  because: ${cause.message}`)
   }

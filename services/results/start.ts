@@ -12,6 +12,8 @@ export async function startResults(actor: Actor, databaseUrl: string, retention:
   const runs = storeRuns(actor, databaseUrl)
   const logs = storeLogs(actor, databaseUrl)
   const answers = answerQueries(actor, pool)
+  // Once it is ready it can be asked.
+  await actor.bus.nc.flush()
   const purging = startPurging(actor, pool, () => runs.held, retention)
   return {
     async drain() {

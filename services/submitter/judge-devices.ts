@@ -21,17 +21,21 @@ const SILENT_FOR_MS = REGISTRY_TTL_SECONDS * 1000
 /** A silent device without a queue is remembered this long: its circuits may still be on their way. */
 const REMEMBERED_MS = 10 * SILENT_FOR_MS
 
-/** Brings the absences up to date. The queue of a pool is no device: whoever joins the pool takes from it. */
+/**
+ * Brings the absences up to date. The queue of a pool is no device: whoever joins the pool takes from it.
+ * @param heard devices that gave a sign of life the last time: their queues may be gone with them.
+ */
 export function noteAbsences(
   before: Absences,
   devices: ReadonlyMap<string, VqpuEntry>,
   queues: readonly DeviceQueue[],
+  heard: Iterable<string>,
   now: number,
 ): Absences {
   const waitedFor = new Set(queues.filter((each) => each.outstanding > 0).map((each) => each.device))
   const ended = [...devices.values()].filter((each) => each.state === 'ended').map((each) => each.id)
   const after = new Map<string, Absence>()
-  for (const device of new Set([...waitedFor, ...ended, ...before.keys()])) {
+  for (const device of new Set([...waitedFor, ...ended, ...heard, ...before.keys()])) {
     const entry = devices.get(device)
     const known = before.get(device)
     if (device.startsWith('pool-') || (entry !== undefined && entry.state !== 'ended')) continue
@@ -50,14 +54,17 @@ export function judgeDevices(
 ): Gone[] {
   const gone: Gone[] = []
   for (const [device, { since, ended }] of absences) {
-    const settledTo = queues.find((each) => each.device === device)?.settledTo ?? 0
+    const queue = queues.find((each) => each.device === device)
+    const settledTo = queue?.settledTo ?? 0
     const silentMs = now - since
     if (ended !== undefined) {
       if (silentMs >= ENDED_FOR_MS)
         gone.push({ device, takeBack: 'all', why: `it has ended: ${ended}`, settledTo })
     } else if (silentMs >= SILENT_FOR_MS) {
       const why = `nothing was heard of it for ${Math.round(silentMs / 1000)} s`
-      gone.push({ device, takeBack: silentMs >= SILENT_FOR_MS + graceMs ? 'all' : 'chosen', why, settledTo })
+      // Without a queue the allocator has given it up: no replacement will come.
+      const final = queue === undefined || silentMs >= SILENT_FOR_MS + graceMs
+      gone.push({ device, takeBack: final ? 'all' : 'chosen', why, settledTo })
     }
   }
   return gone

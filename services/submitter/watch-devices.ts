@@ -9,13 +9,15 @@ const LOOK_EVERY_MS = 2_000
 /** @param graceSeconds how long a silent device may take to be replaced. */
 export function watchDevices(desk: Desk, graceSeconds: number): Disposable {
   let absences: Absences = new Map()
+  let heard: string[] = []
   /** How far the commands of a device that is gone were looked at. */
   let looked = new Map<string, number>()
   let busy = false
   const look = async (): Promise<void> => {
     const queues = await listQueues(desk.actor.bus.nc)
     const now = performance.now()
-    absences = noteAbsences(absences, desk.devices, queues, now)
+    absences = noteAbsences(absences, desk.devices, queues, heard, now)
+    heard = [...desk.devices.keys()]
     const before = looked
     looked = new Map()
     for (const gone of judgeDevices(absences, queues, graceSeconds * 1000, now)) {

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { dirname, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build, type BuildFailure, type Plugin } from 'esbuild'
+import { build, type BuildFailure, type BuildOptions, type BuildResult, type Plugin, stop } from 'esbuild'
 import { QubusError } from '../contract/errors.ts'
 
 export type Bundle = {
@@ -33,7 +33,7 @@ export async function bundleFlowFile(path: string): Promise<Bundle> {
 
 async function compile(file: string, sourceRoot: string): Promise<[code: string, map: string]> {
   try {
-    const result = await build({
+    const result = await buildOnce({
       stdin: {
         contents: `export * as file from ${JSON.stringify(file)}\nexport { registry } from 'qubus:registry'\n`,
         resolveDir: sourceRoot,
@@ -63,6 +63,18 @@ async function compile(file: string, sourceRoot: string): Promise<[code: string,
       location ? `${location.file}:${location.line}:${location.column + 1}: ${text}` : text,
     )
     throw new QubusError('BUNDLE_FAILED', messages?.join('\n') ?? (cause as Error).message, { cause })
+  }
+}
+
+let building = 0
+
+// esbuild leaves a process behind for the next build; a client may never build again.
+async function buildOnce(options: BuildOptions): Promise<BuildResult> {
+  building++
+  try {
+    return await build(options)
+  } finally {
+    if (--building === 0) await stop()
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * The form of users' values (parameters, arguments, results): msgpack that keeps Date, Map, Set, BigInt (64 bits),
+ * The form of users' values (parameters, arguments, results): msgpack that keeps Date, Map, Set, BigInt (of any size),
  * typed arrays, Error, undefined and shared references, so that a value is the same on the first run and on a replay.
  */
 import { Packr } from 'msgpackr'
@@ -9,13 +9,15 @@ const packr = new Packr({ structuredClone: true, moreTypes: true, useRecords: tr
 
 /**
  * @param where what the value is, for the message: `result of task "square"`.
- * @throws QubusError `UNENCODABLE` naming the path of a function, symbol, promise or class instance.
+ * @throws QubusError `UNENCODABLE` naming the path of a function, symbol, promise or class instance, or when the value
+ *   is nested too deeply.
  */
 export function encodeValue(value: unknown, where: string): Uint8Array {
-  assertEncodable(value, where, '', new Set())
   try {
+    assertEncodable(value, where, '', new Set())
     return packr.pack(value)
   } catch (cause) {
+    if (cause instanceof QubusError) throw cause
     throw new QubusError('UNENCODABLE', `${where} cannot be encoded: ${(cause as Error).message}`, { cause })
   }
 }

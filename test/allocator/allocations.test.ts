@@ -61,12 +61,9 @@ test('a vQPU that was asked for is announced once, and ends with its run, leavin
   assert.deepEqual(system.jobFiles(), [])
   assert.equal(await backlogOf(system.bus.nc, STREAM.circuits, CONSUMER.circuits(device)), undefined)
   assert.equal(identify(ready.pid), undefined)
-  assert.deepEqual(
-    [...new Set(events)],
-    ['requested', 'waiting', 'started', 'ready', 'ended'].filter((verb) => events.includes(verb)),
-  )
-  for (const verb of ['requested', 'started', 'ready', 'ended'])
-    assert.equal(events.filter((each) => each === verb).length, 1, verb)
+  await until('the last event', () => events.includes('ended'))
+  const verbs = events.filter((verb) => verb !== 'waiting')
+  assert.deepEqual(verbs, ['requested', 'started', 'ready', 'ended'])
   allocator.kill('SIGKILL')
 })
 

@@ -13,8 +13,12 @@ function heard(state?: VqpuEntry['state'], why?: string): Map<string, VqpuEntry>
 /** What is judged at `at` after the device gave the signs of `history`: [time, state]. */
 function judgedAt(at: number, history: [number, VqpuEntry['state'] | undefined][], queues = waiting) {
   let absences: Absences = new Map()
-  for (const [time, state] of history)
-    absences = noteAbsences(absences, heard(state, 'walltime'), queues, time)
+  let known: string[] = []
+  for (const [time, state] of history) {
+    const devices = heard(state, 'walltime')
+    absences = noteAbsences(absences, devices, queues, known, time)
+    known = [...devices.keys()]
+  }
   return judgeDevices(absences, queues, GRACE, at)
 }
 
@@ -67,6 +71,31 @@ describe('a device with circuits left behind', () => {
 
   it('is not looked for when nothing waits there', () => {
     assert.deepEqual(judgedAt(1e6, [[0, undefined]], [{ device: 'd1', outstanding: 0, settledTo: 9 }]), [])
+  })
+
+  it('that is silent and has lost its queue too is not waited for: it was given up', () => {
+    assert.equal(
+      judgedAt(
+        9_000,
+        [
+          [0, 'ready'],
+          [0, undefined],
+        ],
+        [],
+      )[0],
+      undefined,
+    )
+    assert.equal(
+      judgedAt(
+        10_000,
+        [
+          [0, 'ready'],
+          [0, undefined],
+        ],
+        [],
+      )[0]?.takeBack,
+      'all',
+    )
   })
 
   it('is never the queue of a pool', () => {

@@ -56,7 +56,7 @@ describe('a submitter', () => {
     world = await withBroker()
     beat = setInterval(tell, 1_000)
     await world.request('r1')
-    await Promise.all([world.submitter('--grace', '2'), world.submitter('--grace', '2')])
+    await Promise.all([world.submitter('--grace', '6'), world.submitter('--grace', '6')])
   })
   after(async () => {
     clearInterval(beat)

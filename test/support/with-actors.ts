@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { afterEach } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { stop as stopBundler } from 'esbuild'
 import { type Bundle, bundleFlowFile } from '#shared/bundle/index.ts'
 import { type Bus, connectBus } from '#shared/bus/connect.ts'
 import { ensureConsumer } from '#shared/bus/consumers.ts'
@@ -69,6 +70,9 @@ const FLOWS = fileURLToPath(new URL('../fixtures/flows/', import.meta.url))
 const LOG_TAIL = 3_000
 const open = new Set<ActorProcess>()
 
+// The bundler keeps a process for the next time.
+atEndOfFile(stopBundler)
+
 // What the actors said is worth showing beside a failure, and nothing otherwise.
 afterEach((context) => {
   if (!('passed' in context) || context.passed) return
@@ -78,7 +82,7 @@ afterEach((context) => {
 /** One system for all tests of a file; it ends with the file. */
 export async function actorsForThisFile(options: ActorsOptions = {}): Promise<Actors> {
   const actors = await withActors(options)
-  atEndOfFile(() => actors[Symbol.asyncDispose]())
+  atEndOfFile(async () => actors[Symbol.asyncDispose]())
   return actors
 }
 
@@ -124,7 +128,7 @@ export async function withActors(options: ActorsOptions = {}): Promise<Actors> {
       for await (const line of client.logs(run)) if (step === undefined || line.step === step) texts.push(line.text)
       return texts
     },
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+    [Symbol.asyncDispose]: async () => kept.disposeAsync(),
   }
 }
 

@@ -26,15 +26,24 @@ export type TestBroker = AsyncDisposable & {
 
 /** @param provision make all streams too (default), as `qubus up` does. */
 export async function withBroker({ provision = true }: { provision?: boolean } = {}): Promise<TestBroker> {
-  await using stack = new AsyncDisposableStack()
-  const home = stack.use(await tempHome()).path
+  const opened = new AsyncDisposableStack()
+  try {
+    return await open(opened, provision)
+  } catch (error) {
+    await opened.disposeAsync()
+    throw error
+  }
+}
+
+async function open(opened: AsyncDisposableStack, provision: boolean): Promise<TestBroker> {
+  const home = opened.use(await tempHome()).path
   const environment = readEnvironment({ HOME: home, QUBUS_HOME: home, QUBUS_LOG_LEVEL: 'warn' })
   const binary = await brokerBinary()
   const start = (): Promise<Broker> => startBroker({ home, binary })
   let broker = await start()
-  stack.defer(() => broker.stop())
+  opened.defer(() => broker.stop())
   const addressOf = (user: BrokerUser): Promise<Connection> => connectionFor(user, environment)
-  const connect = async (user: BrokerUser): Promise<Bus> => stack.use(await connectBus(await addressOf(user), `test-${user}`))
+  const connect = async (user: BrokerUser): Promise<Bus> => opened.use(await connectBus(await addressOf(user), `test-${user}`))
   if (provision) {
     await using admin = await connectBus(await addressOf('admin'), 'test-provision')
     await provisionStreams(admin.nc, TEST_BUDGET)
@@ -58,14 +67,8 @@ export async function withBroker({ provision = true }: { provision?: boolean } =
       await broker.stop()
       broker = await start()
     },
-    [Symbol.asyncDispose]: keep(stack),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
 }
 
 const TEST_BUDGET = 4 * 1024 ** 3
-
-/** The stack's contents now belong to whoever calls what this returns. */
-function keep(stack: AsyncDisposableStack): () => Promise<void> {
-  const kept = stack.move()
-  return () => kept.disposeAsync()
-}

@@ -3,6 +3,7 @@
 import type { KernelStep } from '../kernel/apply-step.ts'
 import type { FusedCircuit } from './fuse-circuit.ts'
 import { type GateItem, type Item, wiresOf } from './items.ts'
+import { mergePhases } from './merge-phases.ts'
 import { stepsOfBlock } from './pair-block.ts'
 import type { Program, Step } from './program.ts'
 
@@ -13,11 +14,18 @@ import type { Program, Step } from './program.ts'
 export function layOut({ items, sampled }: FusedCircuit, clbits: number): Program {
   const masks = new Map<number, number>()
   const steps: Step[] = []
-  const seen = visibleItems(items, new Set(sampled.values()))
-  for (const item of seen) {
-    grow(steps, masks, item)
-    push(steps, masks, item)
+  let gates: KernelStep[] = []
+  const endGates = () => {
+    for (const step of mergePhases(gates)) steps.push(step)
+    gates = []
   }
+  for (const item of visibleItems(items, new Set(sampled.values()))) {
+    if (!isGate(item) || wiresOf(item).some((wire) => !masks.has(wire))) endGates()
+    grow(steps, masks, item)
+    if (isGate(item)) gates.push(...gateSteps(masks, item))
+    else push(steps, masks, item)
+  }
+  endGates()
   return {
     steps,
     qubits: masks.size,
@@ -27,14 +35,15 @@ export function layOut({ items, sampled }: FusedCircuit, clbits: number): Progra
   }
 }
 
+const isGate = (item: Item): item is GateItem => !['measure', 'reset', 'if'].includes(item.kind)
+
 /** Drops what nobody can see: gates after which no touched wire is measured or meets one that is. */
 function visibleItems(items: readonly Item[], watched: Set<number>): Item[] {
   const visible: Item[] = []
   for (let index = items.length - 1; index >= 0; index--) {
     const item = items[index]!
     const wires = wiresOf(item)
-    const isGate = item.kind !== 'measure' && item.kind !== 'reset' && item.kind !== 'if'
-    if (isGate && !wires.some((wire) => watched.has(wire))) continue
+    if (isGate(item) && !wires.some((wire) => watched.has(wire))) continue
     for (const wire of wires) watched.add(wire)
     visible.push(item)
   }
@@ -60,15 +69,12 @@ function push(steps: Step[], masks: ReadonlyMap<number, number>, item: Item): vo
     case 'if': {
       const skip = { kind: 'skip' as const, ...item.condition, to: 0 }
       steps.push(skip)
-      const body: Step[] = []
-      for (const inner of item.items) push(body, masks, inner)
-      // Nothing may be merged across either end of what is skipped.
-      steps.push(...body, LANDING)
+      for (const inner of item.items) push(steps, masks, inner)
       skip.to = steps.length
       return
     }
     default:
-      for (const step of gateSteps(masks, item)) append(steps, step)
+      steps.push(...gateSteps(masks, item))
   }
 }
 

@@ -4,6 +4,8 @@ export type State = {
   im: Float64Array
   /** Amplitudes in use: 2 to the number of qubits so far. The arrays have room for all. */
   size: number
+  /** Beyond this the arrays were never written and are 0: on a large state clearing costs as much as a gate. */
+  written: number
 }
 
 /** 16 bytes an amplitude. */
@@ -23,7 +25,7 @@ export class StatePool {
     const found = this.#free.findIndex(({ re }) => re.length >= size)
     const state =
       found === -1
-        ? { re: new Float64Array(size), im: new Float64Array(size), size: 1 }
+        ? { re: new Float64Array(size), im: new Float64Array(size), size: 1, written: 1 }
         : this.#free.splice(found, 1)[0]!
     state.size = 1
     state.re[0] = 1
@@ -35,6 +37,7 @@ export class StatePool {
   copy(from: State, size: number): State {
     const state = this.take(size)
     state.size = from.size
+    state.written = Math.max(state.written, from.size)
     state.re.set(from.re.subarray(0, from.size))
     state.im.set(from.im.subarray(0, from.size))
     return state
@@ -45,9 +48,13 @@ export class StatePool {
   }
 }
 
-/** What lies above was used before: it must be 0. */
+/** Doubles the state, or more: what lies above was perhaps used before and must be 0. */
 export function growState(state: State, size: number): void {
-  state.re.fill(0, state.size, size)
-  state.im.fill(0, state.size, size)
+  const dirty = Math.min(size, state.written)
+  if (dirty > state.size) {
+    state.re.fill(0, state.size, dirty)
+    state.im.fill(0, state.size, dirty)
+  }
+  state.written = Math.max(state.written, size)
   state.size = size
 }
