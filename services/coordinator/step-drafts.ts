@@ -87,7 +87,8 @@ export function childDraft({ run, requested }: RunFacts, step: PendingStep, payl
     ...(tags === undefined ? {} : { tags }),
     ...(pool === undefined ? {} : { pool }),
   }
-  return { subject: subject.request(child), storedAs: subject.flow(child), body: encode(request) }
+  const headers = cloudHeaders({ type: 'qubus.run.queued', id: child, source: `/qubus/run/${run}`, time: step.queuedAt })
+  return { subject: subject.request(child), storedAs: subject.flow(child), body: encode(request), headers }
 }
 
 export function timerDraft({ run }: RunFacts, step: PendingStep, now: number): Draft {

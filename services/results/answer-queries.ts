@@ -52,11 +52,21 @@ async function answer(actor: Actor, pool: Pool, message: Msg): Promise<void> {
 // Anything that Postgres says without our having asked wrongly means that it is not there for us.
 function failureOf(error: unknown): Failure {
   if (error instanceof QubusError) return toFailure(error, 'INTERNAL')
-  return toFailure(new QubusError('UNREACHABLE', `Postgres does not answer: ${(error as Error).message}`, { cause: error }), 'INTERNAL')
+  return toFailure(
+    new QubusError('UNREACHABLE', `Postgres does not answer: ${(error as Error).message}`, { cause: error }),
+    'INTERNAL',
+  )
 }
 
-async function answerTo(actor: Actor, pool: Pool, name: string, data: Uint8Array, limit: number): Promise<Uint8Array> {
-  if (!Object.hasOwn(QUERIES, name)) throw new QubusError('INVALID_REQUEST', `there is no query ${JSON.stringify(name)}`)
+async function answerTo(
+  actor: Actor,
+  pool: Pool,
+  name: string,
+  data: Uint8Array,
+  limit: number,
+): Promise<Uint8Array> {
+  if (!Object.hasOwn(QUERIES, name))
+    throw new QubusError('INVALID_REQUEST', `there is no query ${JSON.stringify(name)}`)
   const query = name as QueryName
   const answerer = ANSWERS[query] as (asked: Context & { question: unknown }) => Promise<Uint8Array>
   return answerer({ actor, pool, limit, question: questionOf(query, data) })
@@ -66,7 +76,9 @@ function questionOf(query: QueryName, data: Uint8Array): unknown {
   try {
     return decode(QUERIES[query].question, data)
   } catch (cause) {
-    throw new QubusError('INVALID_REQUEST', `the question is malformed: ${(cause as Error).message}`, { cause })
+    throw new QubusError('INVALID_REQUEST', `the question is malformed: ${(cause as Error).message}`, {
+      cause,
+    })
   }
 }
 
@@ -74,22 +86,42 @@ function questionOf(query: QueryName, data: Uint8Array): unknown {
 type Context = { actor: Actor; pool: Pool; limit: number }
 
 type Answerers = {
-  [N in QueryName]: (asked: Context & { question: z.infer<(typeof QUERIES)[N]['question']> }) => Promise<Uint8Array>
+  [N in QueryName]: (
+    asked: Context & { question: z.infer<(typeof QUERIES)[N]['question']> },
+  ) => Promise<Uint8Array>
 }
 
 const ANSWERS: Answerers = {
   run: async ({ pool, question }) => encode({ run: await questions.findRun(pool, question.run) }),
   storage: async ({ actor, pool }) => encode(await storage(actor, pool)),
   runs: async ({ pool, question, limit }) =>
-    pageThatFits(limit, question.limit, await questions.listRuns(pool, question), (runs, more) => ({ runs, more })),
+    pageThatFits(limit, question.limit, await questions.listRuns(pool, question), (runs, more) => ({
+      runs,
+      more,
+    })),
   steps: async ({ pool, question, limit }) =>
-    pageThatFits(limit, question.limit, await questions.listSteps(pool, question), (steps, more) => ({ steps, more })),
+    pageThatFits(limit, question.limit, await questions.listSteps(pool, question), (steps, more) => ({
+      steps,
+      more,
+    })),
   attempts: async ({ pool, question, limit }) =>
-    pageThatFits(limit, question.limit, await questions.listAttempts(pool, question), (attempts, more) => ({ attempts, more }), (each) => each.step),
+    pageThatFits(
+      limit,
+      question.limit,
+      await questions.listAttempts(pool, question),
+      (attempts, more) => ({ attempts, more }),
+      (each) => each.step,
+    ),
   logs: async ({ pool, question, limit }) =>
-    pageThatFits(limit, question.limit, await questions.listLogs(pool, question), (lines, more) => ({ lines, more })),
+    pageThatFits(limit, question.limit, await questions.listLogs(pool, question), (lines, more) => ({
+      lines,
+      more,
+    })),
   circuits: async ({ pool, question, limit }) =>
-    pageThatFits(limit, question.limit, await questions.listCircuits(pool, question), (circuits, more) => ({ circuits, more })),
+    pageThatFits(limit, question.limit, await questions.listCircuits(pool, question), (circuits, more) => ({
+      circuits,
+      more,
+    })),
   artifacts: async ({ actor, pool, question, limit }) => {
     const stored = await questions.listArtifacts(pool, question)
     const found = await withValues(actor, stored, limit)
@@ -101,7 +133,11 @@ const ANSWERS: Answerers = {
 type Artifacts = Answer<'artifacts'>['artifacts']
 
 /** Values as far as one message may hold them: whoever wants more asks for the next page, or the blob. */
-async function withValues(actor: Actor, stored: questions.StoredArtifact[], limit: number): Promise<Artifacts> {
+async function withValues(
+  actor: Actor,
+  stored: questions.StoredArtifact[],
+  limit: number,
+): Promise<Artifacts> {
   const artifacts: Artifacts = []
   let left = limit
   for (const { step, key, type, at, value, value_blob, value_size } of stored) {
@@ -126,6 +162,8 @@ async function storage(actor: Actor, pool: Pool): Promise<Answer<'storage'>> {
     const shard = shardOfUnit(unit)
     if (shard >= 0) groups.set(position, [...(groups.get(position) ?? []), filter.runShard(shard)])
   }
-  const lags = await Promise.all([...groups].map(([position, filters]) => countAfter(actor.bus.nc, STREAM.runs, filters, position)))
+  const lags = await Promise.all(
+    [...groups].map(([position, filters]) => countAfter(actor.bus.nc, STREAM.runs, filters, position)),
+  )
   return { ...totals, lag: lags.reduce((sum, lag) => sum + lag, 0) }
 }

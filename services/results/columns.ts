@@ -150,6 +150,8 @@ const REFUSED_BY_JSONB = /\\\\|\\u(?:0000|d[89a-f][0-9a-f]{2})/g
 /** JSON that `jsonb` takes: NUL and lone surrogates replaced, big integers as text. */
 export function toJsonb(value: unknown): string | null {
   if (value === undefined || value === null) return null
-  const json = JSON.stringify(value, (_key, each: unknown) => (typeof each === 'bigint' ? String(each) : each))
+  const json = JSON.stringify(value, (_key, each: unknown) =>
+    typeof each === 'bigint' ? String(each) : each,
+  )
   return json.replace(REFUSED_BY_JSONB, (found) => (found === '\\\\' ? found : '\ufffd'))
 }

@@ -32,7 +32,12 @@ async function migrateOnce(databaseUrl: string, log: Logger): Promise<void> {
       migrationsTable: 'migrations',
       singleTransaction: true,
       advisoryLockMode: 'wait',
-      logger: { debug() {}, info: (text) => log.debug(text), warn: (text) => log.warn(text), error: (text) => log.error(text) },
+      logger: {
+        debug() {},
+        info: (text) => log.debug(text),
+        warn: (text) => log.warn(text),
+        error: (text) => log.error(text),
+      },
     })
   } finally {
     await client.end().catch(() => {})

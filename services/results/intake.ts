@@ -94,12 +94,18 @@ class StreamIntake {
     while (!this.#stopped) {
       const since = performance.now()
       try {
-        await using session = await openSession(this.#databaseUrl, `${this.#actor.id} ${this.#options.stream}`)
+        await using session = await openSession(
+          this.#databaseUrl,
+          `${this.#actor.id} ${this.#options.stream}`,
+        )
         await session.join(this.#lock(this.#options.units.length))
         while (!this.#stopped) await this.#tenure(session)
       } catch (error) {
         if (performance.now() - since > BACK_OFF_MS.most) wait = BACK_OFF_MS.first
-        this.#actor.log.warn({ err: error, stream: this.#options.stream, againInMs: wait }, 'storing was interrupted')
+        this.#actor.log.warn(
+          { err: error, stream: this.#options.stream, againInMs: wait },
+          'storing was interrupted',
+        )
         await pause(wait, undefined, { signal: this.#stopping.signal }).catch(() => {})
         wait = Math.min(BACK_OFF_MS.most, wait * 2)
       }
@@ -189,11 +195,17 @@ class StreamIntake {
     const last = batch.at(-1)
     if (last === undefined) return
     const { overlap, units, unitOf } = this.#options
-    const isNew = (each: Delivery) => each.sequence > (positions.get(units[unitOf(each)]?.name ?? '') ?? Number.POSITIVE_INFINITY)
+    const isNew = (each: Delivery) =>
+      each.sequence > (positions.get(units[unitOf(each)]?.name ?? '') ?? Number.POSITIVE_INFINITY)
     await this.#storeUpTo(session, positions, overlap ? batch : batch.filter(isNew), last.sequence)
   }
 
-  async #storeUpTo(session: Session, positions: Positions, batch: Delivery[], sequence: number): Promise<void> {
+  async #storeUpTo(
+    session: Session,
+    positions: Positions,
+    batch: Delivery[],
+    sequence: number,
+  ): Promise<void> {
     const write = await this.#prepare(batch)
     try {
       await session.transaction(async () => {
@@ -208,7 +220,13 @@ class StreamIntake {
   }
 
   // Postgres refuses a value: the one record that holds it is found, and given up.
-  async #storeInHalves(session: Session, positions: Positions, batch: Delivery[], sequence: number, error: unknown): Promise<void> {
+  async #storeInHalves(
+    session: Session,
+    positions: Positions,
+    batch: Delivery[],
+    sequence: number,
+    error: unknown,
+  ): Promise<void> {
     const [first] = batch
     if (first === undefined) throw error
     if (batch.length === 1) {
@@ -223,7 +241,10 @@ class StreamIntake {
   // A dead letter is on disk before the position passes what it holds.
   async #prepare(batch: Delivery[]): Promise<Write> {
     const rejected: Promise<void>[] = []
-    const write = await this.#options.prepare(batch, (delivery, error) => void rejected.push(this.#bury(delivery, error)))
+    const write = await this.#options.prepare(
+      batch,
+      (delivery, error) => void rejected.push(this.#bury(delivery, error)),
+    )
     await Promise.all(rejected)
     return write
   }
@@ -234,7 +255,18 @@ class StreamIntake {
     const nothing = () => {}
     return this.#actor.bury(
       this.#options.stream,
-      { subject, data, sequence, headers, consumerSequence, deliveries, time, ack: nothing, working: nothing, nak: nothing },
+      {
+        subject,
+        data,
+        sequence,
+        headers,
+        consumerSequence,
+        deliveries,
+        time,
+        ack: nothing,
+        working: nothing,
+        nak: nothing,
+      },
       error,
     )
   }

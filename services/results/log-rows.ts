@@ -8,8 +8,17 @@ import { decode } from '#shared/wire/message.ts'
 import { Rows, rowsOf, toJsonb } from './columns.ts'
 
 const SHAPE = {
-  run: 'text', step: 'int4', attempt: 'int4', writer: 'text', seq: 'int8', line: 'int4', at: 'float8',
-  level: 'text', stream: 'text', text: 'text', fields: 'text',
+  run: 'text',
+  step: 'int4',
+  attempt: 'int4',
+  writer: 'text',
+  seq: 'int8',
+  line: 'int4',
+  at: 'float8',
+  level: 'text',
+  stream: 'text',
+  text: 'text',
+  fields: 'text',
 } as const
 
 export type LogRows = Rows<typeof SHAPE>

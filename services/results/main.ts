@@ -3,4 +3,7 @@ import { runActor } from '#shared/actor/run-actor.ts'
 import { databaseUrlFrom } from '#shared/config/credentials.ts'
 import { startResults } from './start.ts'
 
-await runActor({ name: 'results', start: async (actor) => startResults(actor, databaseUrlFrom(actor.environment)) })
+await runActor({
+  name: 'results',
+  start: async (actor) => startResults(actor, databaseUrlFrom(actor.environment)),
+})

@@ -11,6 +11,10 @@ export function toColumns(payload: Payload | undefined): Stored {
   return { inline: null, blob: payload.blob, size: payload.size }
 }
 
-export function fromColumns(inline: Uint8Array | null, blob: string | null, size: string | number | null): Payload {
+export function fromColumns(
+  inline: Uint8Array | null,
+  blob: string | null,
+  size: string | number | null,
+): Payload {
   return blob === null ? { inline: inline ?? new Uint8Array() } : { blob, size: Number(size) }
 }

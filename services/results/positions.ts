@@ -12,7 +12,11 @@ export type StreamFacts = { created: string; lastSequence: number }
  * begin at 0, where it lost its end (came back from a backup) they go back to what is left: what is stored already is
  * recognised by its key.
  */
-export async function readPositions(client: ClientBase, units: string[], stream: StreamFacts): Promise<Positions> {
+export async function readPositions(
+  client: ClientBase,
+  units: string[],
+  stream: StreamFacts,
+): Promise<Positions> {
   await client.query('insert into positions (unit) select unnest($1::text[]) on conflict do nothing', [units])
   await client.query(
     `update positions set stream_created = $2,
@@ -33,16 +37,29 @@ export type Counts = { runs: number; steps: number }
  * Moves all of `positions` to `sequence`, or none.
  * @throws QubusError `INTERNAL` when one is not where this actor believes it to be: somebody else stores it by now.
  */
-export async function movePositions(client: ClientBase, positions: Positions, sequence: number, counts: Counts): Promise<void> {
+export async function movePositions(
+  client: ClientBase,
+  positions: Positions,
+  sequence: number,
+  counts: Counts,
+): Promise<void> {
   const moving = [...positions].filter(([, position]) => position < sequence)
   if (moving.length === 0) return
   const { rowCount } = await client.query({
     name: 'move-positions',
     text: MOVE,
-    values: [moving.map(([unit]) => unit), moving.map(([, position]) => position), sequence, counts.runs, counts.steps],
+    values: [
+      moving.map(([unit]) => unit),
+      moving.map(([, position]) => position),
+      sequence,
+      counts.runs,
+      counts.steps,
+    ],
   })
   if (rowCount !== moving.length) {
-    throw new QubusError('INTERNAL', 'somebody else stores this part of the stream', { facts: { moving: moving.length, moved: rowCount } })
+    throw new QubusError('INTERNAL', 'somebody else stores this part of the stream', {
+      facts: { moving: moving.length, moved: rowCount },
+    })
   }
 }
 

@@ -29,7 +29,12 @@ const BATCH = 100
 type Candidate = { run: string; shard: number; ended: string }
 
 /** Purges until `stop`, the runs of the parts of `RUNS` that this actor stores. */
-export function startPurging(actor: Actor, pool: Pool, held: () => string[], retention: Retention): { stop(): Promise<void> } {
+export function startPurging(
+  actor: Actor,
+  pool: Pool,
+  held: () => string[],
+  retention: Retention,
+): { stop(): Promise<void> } {
   const stopping = new AbortController()
   const rounds = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
@@ -53,7 +58,13 @@ export function startPurging(actor: Actor, pool: Pool, held: () => string[], ret
 }
 
 /** One round over all runs whose records are due. */
-export async function purgeRecords(actor: Actor, pool: Pool, shards: number[], keepMs: number, signal?: AbortSignal): Promise<void> {
+export async function purgeRecords(
+  actor: Actor,
+  pool: Pool,
+  shards: number[],
+  keepMs: number,
+  signal?: AbortSignal,
+): Promise<void> {
   for (let after: Candidate | undefined; !signal?.aborted; ) {
     const due = await candidates(pool, `kept in ('whole', 'purging')`, shards, keepMs, after)
     after = due.at(-1)
@@ -74,7 +85,13 @@ export async function purgeRecords(actor: Actor, pool: Pool, shards: number[], k
 }
 
 /** One round over all runs whose tombstones are due. */
-export async function purgeTombstones(actor: Actor, pool: Pool, shards: number[], tombstoneMs: number, signal?: AbortSignal): Promise<void> {
+export async function purgeTombstones(
+  actor: Actor,
+  pool: Pool,
+  shards: number[],
+  tombstoneMs: number,
+  signal?: AbortSignal,
+): Promise<void> {
   for (let after: Candidate | undefined; !signal?.aborted; ) {
     const due = await candidates(pool, `kept = 'tombstones'`, shards, tombstoneMs, after)
     after = due.at(-1)
@@ -83,7 +100,8 @@ export async function purgeTombstones(actor: Actor, pool: Pool, shards: number[]
       if (signal?.aborted) return
       const positions = await positionsOf(pool)
       const upTo = positions.get(runsUnit(shard))
-      if (upTo === undefined || (await hasRequest(actor, run)) || (await lastRecord(actor, run)) > upTo) continue
+      if (upTo === undefined || (await hasRequest(actor, run)) || (await lastRecord(actor, run)) > upTo)
+        continue
       await purgeUpTo(actor.bus.nc, STREAM.runs, record(run).all, upTo)
       await pool.query(`update runs set kept = 'nothing' where run = $1`, [run])
     }
@@ -94,7 +112,13 @@ const PURGED = `
   with done as (update runs set kept = 'tombstones' where run = $1 and kept = 'purging' returning shard)
   update positions set purged = purged + 1 from done where unit = $2 || '.' || shard`
 
-async function candidates(pool: Pool, kept: string, shards: number[], ageMs: number, after: Candidate | undefined): Promise<Candidate[]> {
+async function candidates(
+  pool: Pool,
+  kept: string,
+  shards: number[],
+  ageMs: number,
+  after: Candidate | undefined,
+): Promise<Candidate[]> {
   const { rows } = await pool.query<Candidate>(
     `select run, shard, ended_at::text as ended from runs
      where ${kept} and ended_at is not null and ended_at < now() - make_interval(secs => $1) and shard = any($2)
@@ -124,10 +148,13 @@ async function markPurgeable(actor: Actor, pool: Pool, due: Candidate[]): Promis
     const purgeable: Purgeable[] = []
     for (const { run, shard } of rows) {
       const upTo = positions.get(runsUnit(shard))
-      if (upTo === undefined || (await hasRequest(actor, run)) || (await lastRecord(actor, run)) > upTo) continue
+      if (upTo === undefined || (await hasRequest(actor, run)) || (await lastRecord(actor, run)) > upTo)
+        continue
       purgeable.push({ run, upTo, logsUpTo: positions.get(LOGS_UNIT) ?? 0 })
     }
-    await client.query(`update runs set kept = 'purging' where run = any($1)`, [purgeable.map((each) => each.run)])
+    await client.query(`update runs set kept = 'purging' where run = any($1)`, [
+      purgeable.map((each) => each.run),
+    ])
     await client.query('commit')
     return purgeable
   } catch (error) {
@@ -139,7 +166,9 @@ async function markPurgeable(actor: Actor, pool: Pool, due: Candidate[]): Promis
 }
 
 async function positionsOf(queryable: Pick<Pool, 'query'>): Promise<Map<string, number>> {
-  const { rows } = await queryable.query<{ unit: string; position: number }>('select unit, position::float8 as position from positions')
+  const { rows } = await queryable.query<{ unit: string; position: number }>(
+    'select unit, position::float8 as position from positions',
+  )
   return new Map(rows.map((row) => [row.unit, row.position]))
 }
 

@@ -1,11 +1,12 @@
 /** The SQL behind each question. Answers are rows; the door (answer-queries.ts) cuts them to what one message holds. */
 import type { Pool } from 'pg'
+import type { z } from 'zod'
 import type { Failure } from '#shared/contract/failure.ts'
 import type { Answer, QUERIES } from '#shared/contract/query.ts'
-import type { z } from 'zod'
 
 type Asked<N extends keyof typeof QUERIES> = z.infer<(typeof QUERIES)[N]['question']>
-type Listed<N extends keyof typeof QUERIES, K extends string> = Answer<N> extends Record<K, (infer Row)[]> ? Row[] : never
+type Listed<N extends keyof typeof QUERIES, K extends string> =
+  Answer<N> extends Record<K, (infer Row)[]> ? Row[] : never
 
 const ms = (column: string): string => `(extract(epoch from ${column}) * 1000)::float8`
 
@@ -22,7 +23,10 @@ const RUN = `
     ${ms('ended_at')} as "endedAt", error
   from runs r`
 
-export async function listRuns(pool: Pool, { limit, after, state, flow, project }: Asked<'runs'>): Promise<Listed<'runs', 'runs'>> {
+export async function listRuns(
+  pool: Pool,
+  { limit, after, state, flow, project }: Asked<'runs'>,
+): Promise<Listed<'runs', 'runs'>> {
   const { rows } = await pool.query(
     `${RUN} where ($2::text is null or state = $2) and ($3::text is null or flow = $3) and ($4::text is null or project = $4)
        and ($5::text is null or (requested_at, run) < (select n.requested_at, n.run from runs n where n.run = $5))
@@ -30,7 +34,10 @@ export async function listRuns(pool: Pool, { limit, after, state, flow, project 
     [limit, state, flow, project, after],
   )
   // A list shows what went wrong, not where: stacks would fill the message.
-  return rows.map((row) => ({ ...present<Listed<'runs', 'runs'>[number]>(row), ...(row.error ? { error: withoutStack(row.error) } : {}) }))
+  return rows.map((row) => ({
+    ...present<Listed<'runs', 'runs'>[number]>(row),
+    ...(row.error ? { error: withoutStack(row.error) } : {}),
+  }))
 }
 
 function withoutStack({ stack: _, cause, ...error }: Failure): Failure {
@@ -42,7 +49,10 @@ export async function findRun(pool: Pool, run: string): Promise<Answer<'run'>['r
   return rows[0] === undefined ? null : present(rows[0])
 }
 
-export async function listSteps(pool: Pool, { run, after, limit }: Asked<'steps'>): Promise<Listed<'steps', 'steps'>> {
+export async function listSteps(
+  pool: Pool,
+  { run, after, limit }: Asked<'steps'>,
+): Promise<Listed<'steps', 'steps'>> {
   const { rows } = await pool.query(
     `select step, coalesce(label, name) as name, kind, state, pool, device, attempt as attempts, node, job,
        ${ms('queued_at')} as "queuedAt", ${ms('started_at')} as "startedAt", ${ms('ended_at')} as "endedAt",
@@ -53,10 +63,17 @@ export async function listSteps(pool: Pool, { run, after, limit }: Asked<'steps'
   return rows.map(present<Listed<'steps', 'steps'>[number]>)
 }
 
-const LOST: Failure = { code: 'LOST', name: 'Error', message: 'the attempt was taken up again because its worker vanished' }
+const LOST: Failure = {
+  code: 'LOST',
+  name: 'Error',
+  message: 'the attempt was taken up again because its worker vanished',
+}
 
 /** Whole steps only, so that the last step's number is where the next page begins. */
-export async function listAttempts(pool: Pool, { run, after, limit }: Asked<'attempts'>): Promise<Listed<'attempts', 'attempts'>> {
+export async function listAttempts(
+  pool: Pool,
+  { run, after, limit }: Asked<'attempts'>,
+): Promise<Listed<'attempts', 'attempts'>> {
   const { rows } = await pool.query(
     `select step, attempt, nth, error, uncharged, ${ms('started_at')} as "startedAt", ${ms('ended_at')} as "endedAt"
      from attempts where run = $1 and step > $2 order by step fetch first $3 rows with ties`,
@@ -67,7 +84,10 @@ export async function listAttempts(pool: Pool, { run, after, limit }: Asked<'att
     .map(({ nth: _, ...row }) => ({ ...row, error: row.error ?? LOST }))
 }
 
-export async function listLogs(pool: Pool, { run, after, limit }: Asked<'logs'>): Promise<Listed<'logs', 'lines'>> {
+export async function listLogs(
+  pool: Pool,
+  { run, after, limit }: Asked<'logs'>,
+): Promise<Listed<'logs', 'lines'>> {
   const { rows } = await pool.query(
     `select id::float8 as id, step, attempt, ${ms('at')} as at, level, stream, text, fields
      from logs where run = $1 and id > $2 order by id limit $3`,
@@ -86,7 +106,10 @@ export type StoredArtifact = {
   value_size: string
 }
 
-export async function listArtifacts(pool: Pool, { run, after, limit }: Asked<'artifacts'>): Promise<StoredArtifact[]> {
+export async function listArtifacts(
+  pool: Pool,
+  { run, after, limit }: Asked<'artifacts'>,
+): Promise<StoredArtifact[]> {
   const { rows } = await pool.query(
     `select step, key, type, ${ms('at')} as at, value, value_blob, value_size from artifacts where run = $1
      order by step, nth offset $2 limit $3`,
@@ -95,7 +118,10 @@ export async function listArtifacts(pool: Pool, { run, after, limit }: Asked<'ar
   return rows
 }
 
-export async function listCircuits(pool: Pool, { run, after, limit }: Asked<'circuits'>): Promise<Listed<'circuits', 'circuits'>> {
+export async function listCircuits(
+  pool: Pool,
+  { run, after, limit }: Asked<'circuits'>,
+): Promise<Listed<'circuits', 'circuits'>> {
   const { rows } = await pool.query(
     `select step, name, device, method, shots::float8 as shots, seed, seconds, counts
      from circuits where run = $1 and step > $2 order by step limit $3`,
@@ -111,7 +137,9 @@ export async function storageTotals(pool: Pool) {
     `select coalesce(sum(runs), 0)::float8 as runs, coalesce(sum(steps), 0)::float8 as steps,
        coalesce(sum(purged), 0)::float8 as purged, current_setting('server_version') as postgres from positions`,
   )
-  const positions = await pool.query<StoredPosition>('select unit, position::float8 as position from positions')
+  const positions = await pool.query<StoredPosition>(
+    'select unit, position::float8 as position from positions',
+  )
   return { ...totals.rows[0], positions: positions.rows } as {
     runs: number
     steps: number

@@ -1,9 +1,10 @@
 /** Records of `RUNS` as rows of the tables. Decodes nothing of the users' values but circuits' results. */
+
+import type { Delivery } from '#shared/bus/delivery.ts'
 import { CircuitResult } from '#shared/contract/circuit-result.ts'
 import { QubusError } from '#shared/contract/errors.ts'
-import type { Payload } from '#shared/contract/payload.ts'
-import type { Delivery } from '#shared/bus/delivery.ts'
 import { shardOf } from '#shared/contract/ids.ts'
+import type { Payload } from '#shared/contract/payload.ts'
 import { CompletedRecord, RequestedRecord } from '#shared/contract/run-record.ts'
 import { AttemptRecord, LostRecord, StepOutcome } from '#shared/contract/step-record.ts'
 import { parseRecordSubject } from '#shared/contract/subjects.ts'
@@ -14,33 +15,101 @@ import { toColumns } from './payload-columns.ts'
 
 export const SHAPES = {
   requested: {
-    run: 'text', shard: 'int4', flow: 'text', name: 'text', bundle: 'text', digest: 'text', pool: 'text',
-    project: 'text', user: 'text', tags: 'text', priority: 'int4', parent_run: 'text', parent_step: 'int4',
-    params: 'bytea', params_blob: 'text', params_size: 'int8', requested_at: 'float8', accepted_at: 'float8',
+    run: 'text',
+    shard: 'int4',
+    flow: 'text',
+    name: 'text',
+    bundle: 'text',
+    digest: 'text',
+    pool: 'text',
+    project: 'text',
+    user: 'text',
+    tags: 'text',
+    priority: 'int4',
+    parent_run: 'text',
+    parent_step: 'int4',
+    params: 'bytea',
+    params_blob: 'text',
+    params_size: 'int8',
+    requested_at: 'float8',
+    accepted_at: 'float8',
   },
   completed: {
-    run: 'text', shard: 'int4', state: 'text', result: 'bytea', result_blob: 'text', result_size: 'int8',
-    error: 'text', steps: 'int4', started_at: 'float8', ended_at: 'float8',
+    run: 'text',
+    shard: 'int4',
+    state: 'text',
+    result: 'bytea',
+    result_blob: 'text',
+    result_size: 'int8',
+    error: 'text',
+    steps: 'int4',
+    started_at: 'float8',
+    ended_at: 'float8',
   },
   steps: {
-    run: 'text', step: 'int4', kind: 'text', name: 'text', label: 'text', state: 'text', attempt: 'int4',
-    pool: 'text', device: 'text', node: 'text', job: 'text', writer: 'text', queued_at: 'float8',
-    started_at: 'float8', ended_at: 'float8', result: 'bytea', result_blob: 'text', result_size: 'int8',
+    run: 'text',
+    step: 'int4',
+    kind: 'text',
+    name: 'text',
+    label: 'text',
+    state: 'text',
+    attempt: 'int4',
+    pool: 'text',
+    device: 'text',
+    node: 'text',
+    job: 'text',
+    writer: 'text',
+    queued_at: 'float8',
+    started_at: 'float8',
+    ended_at: 'float8',
+    result: 'bytea',
+    result_blob: 'text',
+    result_size: 'int8',
     error: 'text',
   },
   attempts: {
-    run: 'text', step: 'int4', attempt: 'int4', nth: 'int4', writer: 'text', node: 'text', job: 'text',
-    pool: 'text', device: 'text', error: 'text', uncharged: 'bool', queued_at: 'float8', started_at: 'float8',
+    run: 'text',
+    step: 'int4',
+    attempt: 'int4',
+    nth: 'int4',
+    writer: 'text',
+    node: 'text',
+    job: 'text',
+    pool: 'text',
+    device: 'text',
+    error: 'text',
+    uncharged: 'bool',
+    queued_at: 'float8',
+    started_at: 'float8',
     ended_at: 'float8',
   },
   circuits: {
-    run: 'text', step: 'int4', name: 'text', device: 'text', engine: 'text', engine_version: 'text',
-    method: 'text', shots: 'int8', seed: 'float8', qubits: 'int4', clbits: 'int4', gates: 'int8', depth: 'int8',
-    seconds: 'float8', counts: 'text',
+    run: 'text',
+    step: 'int4',
+    name: 'text',
+    device: 'text',
+    engine: 'text',
+    engine_version: 'text',
+    method: 'text',
+    shots: 'int8',
+    seed: 'float8',
+    qubits: 'int4',
+    clbits: 'int4',
+    gates: 'int8',
+    depth: 'int8',
+    seconds: 'float8',
+    counts: 'text',
   },
   artifacts: {
-    run: 'text', step: 'int4', nth: 'int4', key: 'text', type: 'text', value: 'bytea', value_blob: 'text',
-    value_size: 'int8', at: 'float8',
+    run: 'text',
+    step: 'int4',
+    nth: 'int4',
+    key: 'text',
+    type: 'text',
+    value: 'bytea',
+    value_blob: 'text',
+    value_size: 'int8',
+    at: 'float8',
   },
 } as const
 
@@ -71,7 +140,11 @@ export type ReadPayload = (payload: Payload) => Uint8Array | Promise<Uint8Array>
  * @throws QubusError `POISON` for a record that is not what its subject says; nothing of it was added, or only the
  * step of a circuit whose result is not one.
  */
-export function addRecord(rows: RunRows, { subject, data }: Delivery, read: ReadPayload): void | Promise<void> {
+export function addRecord(
+  rows: RunRows,
+  { subject, data }: Delivery,
+  read: ReadPayload,
+): void | Promise<void> {
   const parsed = parseRecordSubject(subject)
   // A record that this version does not know is another version's business.
   if (parsed === undefined) return
@@ -84,13 +157,30 @@ export function addRecord(rows: RunRows, { subject, data }: Delivery, read: Read
     case 'outcome':
       return addOutcome(rows, run, wholeNumber(record.step), decode(StepOutcome, data), read)
     case 'attempt':
-      return addAttempt(rows, run, wholeNumber(record.step), wholeNumber(record.attempt), decode(AttemptRecord, data))
+      return addAttempt(
+        rows,
+        run,
+        wholeNumber(record.step),
+        wholeNumber(record.attempt),
+        decode(AttemptRecord, data),
+      )
     case 'lost': {
       const lost = decode(LostRecord, data)
       rows.attempts.push({
-        run, step: wholeNumber(record.step), attempt: wholeNumber(record.attempt), nth: wholeNumber(record.nth),
-        writer: lost.writer, node: null, job: null, pool: null, device: null, error: null, uncharged: true,
-        queued_at: null, started_at: lost.at, ended_at: lost.at,
+        run,
+        step: wholeNumber(record.step),
+        attempt: wholeNumber(record.attempt),
+        nth: wholeNumber(record.nth),
+        writer: lost.writer,
+        node: null,
+        job: null,
+        pool: null,
+        device: null,
+        error: null,
+        uncharged: true,
+        queued_at: null,
+        started_at: lost.at,
+        ended_at: lost.at,
       })
     }
   }
@@ -99,36 +189,84 @@ export function addRecord(rows: RunRows, { subject, data }: Delivery, read: Read
 function addRequested({ requested }: RunRows, run: string, record: RequestedRecord): void {
   const params = toColumns(record.payload)
   requested.push({
-    run, shard: shardOf(run), flow: record.flow, name: record.name, bundle: record.bundle, digest: record.digest,
-    pool: record.pool, project: record.project, user: record.user, tags: toJsonb(record.tags),
-    priority: record.priority, parent_run: record.parent?.run, parent_step: record.parent?.step,
-    params: params.inline, params_blob: params.blob, params_size: params.size,
-    requested_at: record.requestedAt ?? record.acceptedAt, accepted_at: record.acceptedAt,
+    run,
+    shard: shardOf(run),
+    flow: record.flow,
+    name: record.name,
+    bundle: record.bundle,
+    digest: record.digest,
+    pool: record.pool,
+    project: record.project,
+    user: record.user,
+    tags: toJsonb(record.tags),
+    priority: record.priority,
+    parent_run: record.parent?.run,
+    parent_step: record.parent?.step,
+    params: params.inline,
+    params_blob: params.blob,
+    params_size: params.size,
+    requested_at: record.requestedAt ?? record.acceptedAt,
+    accepted_at: record.acceptedAt,
   })
 }
 
 function addCompleted({ completed }: RunRows, run: string, record: CompletedRecord): void {
   const result = toColumns(record.result)
   completed.push({
-    run, shard: shardOf(run), state: record.state, result: result.inline, result_blob: result.blob,
-    result_size: result.size, error: toJsonb(record.error), steps: record.steps, started_at: record.startedAt,
+    run,
+    shard: shardOf(run),
+    state: record.state,
+    result: result.inline,
+    result_blob: result.blob,
+    result_size: result.size,
+    error: toJsonb(record.error),
+    steps: record.steps,
+    started_at: record.startedAt,
     ended_at: record.endedAt,
   })
 }
 
-function addOutcome(rows: RunRows, run: string, step: number, outcome: StepOutcome, read: ReadPayload): void | Promise<void> {
+function addOutcome(
+  rows: RunRows,
+  run: string,
+  step: number,
+  outcome: StepOutcome,
+  read: ReadPayload,
+): void | Promise<void> {
   const result = toColumns(outcome.result)
   rows.steps.push({
-    run, step, kind: outcome.kind, name: outcome.name, label: outcome.label, state: outcome.state,
-    attempt: outcome.attempt, pool: outcome.pool, device: outcome.device, node: outcome.node, job: outcome.job,
-    writer: outcome.writer, queued_at: outcome.queuedAt, started_at: outcome.startedAt, ended_at: outcome.endedAt,
-    result: result.inline, result_blob: result.blob, result_size: result.size, error: toJsonb(outcome.error),
+    run,
+    step,
+    kind: outcome.kind,
+    name: outcome.name,
+    label: outcome.label,
+    state: outcome.state,
+    attempt: outcome.attempt,
+    pool: outcome.pool,
+    device: outcome.device,
+    node: outcome.node,
+    job: outcome.job,
+    writer: outcome.writer,
+    queued_at: outcome.queuedAt,
+    started_at: outcome.startedAt,
+    ended_at: outcome.endedAt,
+    result: result.inline,
+    result_blob: result.blob,
+    result_size: result.size,
+    error: toJsonb(outcome.error),
   })
   outcome.artifacts?.forEach((artifact, nth) => {
     const value = toColumns(artifact.payload)
     rows.artifacts.push({
-      run, step, nth, key: artifact.key, type: artifact.type, value: value.inline, value_blob: value.blob,
-      value_size: value.size, at: artifact.at,
+      run,
+      step,
+      nth,
+      key: artifact.key,
+      type: artifact.type,
+      value: value.inline,
+      value_blob: value.blob,
+      value_size: value.size,
+      at: artifact.at,
     })
   })
   if (outcome.kind !== 'circuit' || outcome.result === undefined) return
@@ -139,10 +277,36 @@ function addOutcome(rows: RunRows, run: string, step: number, outcome: StepOutco
 }
 
 function addCircuit({ circuits }: RunRows, run: string, step: number, name: string, bytes: Uint8Array): void {
-  const { counts, device, engine, engineVersion, method, shots, seed, qubits, clbits, gates, depth, seconds } = circuitOf(bytes)
+  const {
+    counts,
+    device,
+    engine,
+    engineVersion,
+    method,
+    shots,
+    seed,
+    qubits,
+    clbits,
+    gates,
+    depth,
+    seconds,
+  } = circuitOf(bytes)
   circuits.push({
-    run, step, name, device, engine, engine_version: engineVersion, method, shots, seed, qubits, clbits, gates,
-    depth, seconds, counts: toJsonb(counts),
+    run,
+    step,
+    name,
+    device,
+    engine,
+    engine_version: engineVersion,
+    method,
+    shots,
+    seed,
+    qubits,
+    clbits,
+    gates,
+    depth,
+    seconds,
+    counts: toJsonb(counts),
   })
 }
 
@@ -154,11 +318,28 @@ function circuitOf(bytes: Uint8Array): CircuitResult {
   }
 }
 
-function addAttempt({ attempts }: RunRows, run: string, step: number, attempt: number, record: AttemptRecord): void {
+function addAttempt(
+  { attempts }: RunRows,
+  run: string,
+  step: number,
+  attempt: number,
+  record: AttemptRecord,
+): void {
   attempts.push({
-    run, step, attempt, nth: 0, writer: record.writer, node: record.node, job: record.job, pool: record.pool,
-    device: record.device, error: toJsonb(record.error), uncharged: record.uncharged ?? false,
-    queued_at: record.queuedAt, started_at: record.startedAt, ended_at: record.endedAt,
+    run,
+    step,
+    attempt,
+    nth: 0,
+    writer: record.writer,
+    node: record.node,
+    job: record.job,
+    pool: record.pool,
+    device: record.device,
+    error: toJsonb(record.error),
+    uncharged: record.uncharged ?? false,
+    queued_at: record.queuedAt,
+    started_at: record.startedAt,
+    ended_at: record.endedAt,
   })
 }
 

@@ -41,7 +41,9 @@ export async function openSession(databaseUrl: string, name: string): Promise<Se
   try {
     await client.connect()
     // The rows and the position are lost together or not at all, and read again: no commit need wait for the disk.
-    await client.query(`set synchronous_commit = off; set idle_session_timeout = ${SILENCE_MS}; set idle_in_transaction_session_timeout = ${SILENCE_MS}`)
+    await client.query(
+      `set synchronous_commit = off; set idle_session_timeout = ${SILENCE_MS}; set idle_in_transaction_session_timeout = ${SILENCE_MS}`,
+    )
   } catch (cause) {
     void client.end().catch(() => {})
     throw new QubusError('UNREACHABLE', `Postgres does not answer: ${(cause as Error).message}`, { cause })
@@ -59,7 +61,11 @@ export async function openSession(databaseUrl: string, name: string): Promise<Se
       await client.query('select pg_advisory_lock_shared($1, $2)', [LOCK_CLASS, key])
     },
     async holders() {
-      const { rows } = await client.query<{ key: number; holders: number }>({ name: 'holders', text: HOLDERS, values: [LOCK_CLASS] })
+      const { rows } = await client.query<{ key: number; holders: number }>({
+        name: 'holders',
+        text: HOLDERS,
+        values: [LOCK_CLASS],
+      })
       return new Map(rows.map((row) => [row.key, row.holders]))
     },
     async transaction(work) {

@@ -6,7 +6,11 @@ import { RETENTION, type Retention, startPurging } from './purge.ts'
 import { storeLogs } from './store-logs.ts'
 import { storeRuns } from './store-runs.ts'
 
-export async function startResults(actor: Actor, databaseUrl: string, retention: Retention = RETENTION): Promise<Running> {
+export async function startResults(
+  actor: Actor,
+  databaseUrl: string,
+  retention: Retention = RETENTION,
+): Promise<Running> {
   await migrate(databaseUrl, actor.log, actor.stopping)
   const pool = openPool(databaseUrl, actor.log)
   const runs = storeRuns(actor, databaseUrl)

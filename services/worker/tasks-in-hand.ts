@@ -93,7 +93,7 @@ export class TasksInHand {
   async close(): Promise<void> {
     this.#closed = true
     for (const task of [...this.#held.values()]) {
-      if (task.state === 'asking' || task.state === 'queued') this.#giveBack(task)
+      if (task.state === 'asking' || task.state === 'queued') this.#giveBackUnbegun(task)
     }
     if (this.#held.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve))
   }
@@ -123,7 +123,7 @@ export class TasksInHand {
     }
     this.#held.set(task.key, task)
     this.#prepare(task).then(
-      (ready) => ready && !isAnswered(task) && this.#queue(task),
+      (ready) => ready && task.state === 'asking' && this.#queue(task),
       (error: unknown) => this.#handBack(task, error),
     )
   }
@@ -218,6 +218,18 @@ export class TasksInHand {
   #giveBack(task: HeldTask, delayMs?: number): void {
     task.delivery.nak(delayMs)
     this.#forget(task)
+  }
+
+  // A second delivery would look like a loss. For a task that must not run after one, the record says that it did not begin.
+  #giveBackUnbegun(task: HeldTask): void {
+    if (task.command.onLost !== 'fail') return this.#giveBack(task)
+    task.state = 'recording'
+    const now = Date.now()
+    const error = toFailure(new QubusError('LOST', 'the worker ended before it began the step'), 'LOST')
+    this.#options.records.create(attemptDraft(this.#place(task), task.id, task.command, { startedAt: now, endedAt: now }, error, true)).then(
+      () => this.#answer(task),
+      (failed: unknown) => this.#handBack(task, failed),
+    )
   }
 
   #answer(task: HeldTask): void {

@@ -23,6 +23,7 @@ const wantedStreams = (share: (part: number) => number) => [
     allow_direct: true,
     max_bytes: share(0.02),
     subject_transform: { src: filter.requests, dest: filter.flowMapping },
+    republish: { src: filter.flowRequests, dest: filter.runQueuedMapping, headers_only: true },
   },
   {
     name: STREAM.runs,

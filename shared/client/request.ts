@@ -1,8 +1,9 @@
 /** Asking for a run: the bundle's blob first, then the request itself, create-if-absent. */
 import { readLast } from '../bus/direct.ts'
-import { CONTENT_TYPE, headerLine } from '../bus/headers.ts'
+import { CONTENT_TYPE, cloudHeaders, headerLine } from '../bus/headers.ts'
 import { Publisher } from '../bus/publisher.ts'
 import { QubusError } from '../contract/errors.ts'
+import { eventType } from '../contract/event.ts'
 import { BUILTIN_BUNDLE, FlowRequest } from '../contract/flow-request.ts'
 import { assertToken, newRunId } from '../contract/ids.ts'
 import { RequestedRecord } from '../contract/run-record.ts'
@@ -74,15 +75,21 @@ async function toRequest(session: Session, wanted: RunRequest): Promise<FlowRequ
 /** A broker that is away this long will not come back while somebody waits at a prompt. */
 const PATIENCE_MS = 20_000
 
-async function publish({ bus }: Session, run: string, body: Uint8Array): Promise<'stored' | 'present'> {
+async function publish({ bus, user }: Session, run: string, body: Uint8Array): Promise<'stored' | 'present'> {
   const publisher = new Publisher(bus.nc, { stream: STREAM.flows, atomic: false, whenFull: 'throw' })
   const patience = setTimeout(() => publisher.close(), PATIENCE_MS)
   try {
-    return await publisher.create({ subject: subject.request(run), storedAs: subject.flow(run), body, headers: headerLine(CONTENT_TYPE, 'application/msgpack') })
+    return await publisher.create({ subject: subject.request(run), storedAs: subject.flow(run), body, headers: queuedHeaders(run, user) })
   } finally {
     clearTimeout(patience)
     publisher.close()
   }
+}
+
+// The broker tells those who watch with these very headers.
+function queuedHeaders(run: string, user: string): string {
+  const event = { type: eventType('run', 'queued'), id: `${run}.queued`, source: `/qubus/client/${encodeURIComponent(user)}`, time: Date.now() }
+  return cloudHeaders(event) + headerLine(CONTENT_TYPE, 'application/msgpack')
 }
 
 /** Whether the run exists and does the same work. @throws QubusError `REQUEST_CONFLICT` when it does other work. */

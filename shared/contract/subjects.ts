@@ -57,6 +57,9 @@ export const filter = {
   flowAnyShard: (run: string) => `${PREFIX}.flow.*.${run}`,
   /** Destination of the broker's mapping of {@link filter.requests}. */
   flowMapping: `${PREFIX}.flow.{{partition(16,1)}}.{{wildcard(1)}}`,
+  flowRequests: `${PREFIX}.flow.*.*`,
+  /** A request that was taken is told of by the broker itself, whoever published it. */
+  runQueuedMapping: `${PREFIX}.event.run.queued.{{wildcard(2)}}.{{wildcard(2)}}`,
   runs: `${PREFIX}.run.>`,
   runShard: (shard: number) => `${PREFIX}.run.${shard}.>`,
   /** Every record of a step; republished to `event.step.recorded.<run>.…` without the body. */

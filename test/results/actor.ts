@@ -1,12 +1,12 @@
 /** An actor as `runActor` makes it, but inside the test's process and without a heartbeat. */
 import { hostname } from 'node:os'
 import { pino } from 'pino'
+import type { Actor } from '#shared/actor/actor.ts'
+import { deadLetters } from '#shared/actor/dead-letters.ts'
 import { openBlobs } from '#shared/bus/blobs.ts'
 import { type BusAddress, connectBus } from '#shared/bus/connect.ts'
 import { eventEmitter } from '#shared/bus/events.ts'
 import { Publisher } from '#shared/bus/publisher.ts'
-import { deadLetters } from '#shared/actor/dead-letters.ts'
-import type { Actor } from '#shared/actor/actor.ts'
 
 export type TestActor = Actor & AsyncDisposable
 

@@ -7,12 +7,18 @@ const units = Array.from({ length: 16 }, (_, unit) => unit)
 test('an actor that is alone takes every part that nobody holds', () => {
   const { release, take } = balance({ units, mine: [], held: [3], actors: 1, start: 0 })
   assert.deepEqual(release, [])
-  assert.deepEqual(take, units.filter((unit) => unit !== 3))
+  assert.deepEqual(
+    take,
+    units.filter((unit) => unit !== 3),
+  )
 })
 
 test('an actor gives back what is more than its share when another comes', () => {
   assert.equal(balance({ units, mine: units, held: units, actors: 2, start: 0 }).release.length, 8)
-  assert.deepEqual(balance({ units, mine: units.slice(0, 8), held: units, actors: 2, start: 0 }), { release: [], take: [] })
+  assert.deepEqual(balance({ units, mine: units.slice(0, 8), held: units, actors: 2, start: 0 }), {
+    release: [],
+    take: [],
+  })
 })
 
 test('whatever the number of actors, every part is held by exactly one after some rounds', () => {
@@ -24,7 +30,11 @@ test('whatever the number of actors, every part is held by exactly one after som
         mine[actor] = own.filter((unit) => !decision.release.includes(unit)).concat(decision.take)
       })
     }
-    assert.deepEqual(mine.flat().sort((a, b) => a - b), units, `${actors} actors`)
+    assert.deepEqual(
+      mine.flat().sort((a, b) => a - b),
+      units,
+      `${actors} actors`,
+    )
     assert.ok(mine.every((own) => own.length <= Math.ceil(16 / actors)))
   }
 })

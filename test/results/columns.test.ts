@@ -14,11 +14,21 @@ test('Postgres reads rows as they were pushed, empty and absent values among the
     { a: 'plain', b: -1, c: 2 ** 52, d: 0.1, e: true, f: Buffer.from([0, 255, 1]) },
     { a: '', b: 0, c: 0, d: -0.5, e: false, f: Buffer.alloc(0) },
     { a: null, b: null, c: null, d: null, e: null, f: null },
-    { a: 'quote " back \\ brace { é 😀'.repeat(5000), b: 2 ** 31 - 1, c: -1, d: 1e308, e: true, f: Buffer.alloc(100_000, 7) },
+    {
+      a: 'quote " back \\ brace { é 😀'.repeat(5000),
+      b: 2 ** 31 - 1,
+      c: -1,
+      d: 1e308,
+      e: true,
+      f: Buffer.alloc(100_000, 7),
+    },
   ]
   const rows = new Rows(SHAPE)
   for (const row of pushed) rows.push(row)
-  const read = await client.query(`select a, b, c::float8 as c, d, e, f from ${rowsOf(SHAPE)}`, rows.parameters())
+  const read = await client.query(
+    `select a, b, c::float8 as c, d, e, f from ${rowsOf(SHAPE)}`,
+    rows.parameters(),
+  )
   assert.deepEqual(read.rows, pushed)
   const none = await client.query(`select * from ${rowsOf(SHAPE)}`, new Rows(SHAPE).parameters())
   assert.equal(none.rowCount, 0)
@@ -37,13 +47,28 @@ test('a row with a value that does not fit leaves nothing behind', async () => {
   rows.push({ ...good, a: 'z' })
   assert.equal(rows.count, 2)
   const read = await client.query(`select a, f::text as f from ${rowsOf(SHAPE)}`, rows.parameters())
-  assert.deepEqual(read.rows, [{ a: 'x', f: '\\x79' }, { a: 'z', f: '\\x79' }])
+  assert.deepEqual(read.rows, [
+    { a: 'x', f: '\\x79' },
+    { a: 'z', f: '\\x79' },
+  ])
   await client.end()
 })
 
 test('JSON for Postgres has a mark where a character is that it refuses, and only there', () => {
-  const json = toJsonb({ text: 'a\0b', lone: 'x\ud800y', pair: '\u{1f600}', escape: '\\u0000', twice: '\\\\u0000', big: 2n ** 63n })
+  const json = toJsonb({
+    text: 'a\0b',
+    lone: 'x\ud800y',
+    pair: '\u{1f600}',
+    escape: '\\u0000',
+    twice: '\\\\u0000',
+    big: 2n ** 63n,
+  })
   assert.deepEqual(JSON.parse(json ?? ''), {
-    text: 'a\ufffdb', lone: 'x\ufffdy', pair: '\u{1f600}', escape: '\\u0000', twice: '\\\\u0000', big: '9223372036854775808',
+    text: 'a\ufffdb',
+    lone: 'x\ufffdy',
+    pair: '\u{1f600}',
+    escape: '\\u0000',
+    twice: '\\\\u0000',
+    big: '9223372036854775808',
   })
 })

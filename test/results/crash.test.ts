@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { setTimeout as pause } from 'node:timers/promises'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { newRunId } from '#shared/contract/ids.ts'
 import { completed, outcome, requested } from './records.ts'
 import { openWorld, type World } from './world.ts'
@@ -17,7 +17,8 @@ test('a results process that is killed again and again stores every record exact
   for (let kills = 0; kills < 4; kills++) {
     await pause(chance() * 600)
     await child.end('SIGKILL')
-    if (kills === 0) assert.ok((await storedSteps(world)) < RUNS * STEPS, 'the first kill came after the last record')
+    if (kills === 0)
+      assert.ok((await storedSteps(world)) < RUNS * STEPS, 'the first kill came after the last record')
     child = world.spawnResults()
   }
   await assertStored(world, await publishing)
@@ -35,7 +36,8 @@ test('when Postgres is killed and comes back, every record is stored exactly onc
     await world.postgres.kill()
     await pause(chance() * 300)
     await world.postgres.restart()
-    if (kills === 0) assert.ok((await storedSteps(world)) < RUNS * STEPS, 'the first kill came after the last record')
+    if (kills === 0)
+      assert.ok((await storedSteps(world)) < RUNS * STEPS, 'the first kill came after the last record')
   }
   await assertStored(world, await publishing)
   assert.equal(child.exitCode, null, 'the process must outlive Postgres')
@@ -83,8 +85,13 @@ async function assertStored(world: World, runs: string[]): Promise<void> {
   await world.untilSql(`select count(*)::int from runs where state = 'completed'`, RUNS)
   const [counted] = await world.sql('select sum(runs)::int as runs, sum(steps)::int as steps from positions')
   assert.deepEqual(counted, { runs: RUNS, steps: RUNS * STEPS })
-  const stored = await world.sql('select run, count(*)::int as steps, min(step) as first, max(step) as last from steps group by run order by run')
-  assert.deepEqual(stored, runs.sort().map((run) => ({ run, steps: STEPS, first: 1, last: STEPS })))
+  const stored = await world.sql(
+    'select run, count(*)::int as steps, min(step) as first, max(step) as last from steps group by run order by run',
+  )
+  assert.deepEqual(
+    stored,
+    runs.sort().map((run) => ({ run, steps: STEPS, first: 1, last: STEPS })),
+  )
 }
 
 async function storedSteps(world: World): Promise<number> {

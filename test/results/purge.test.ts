@@ -36,27 +36,39 @@ test('the broker forgets a run only when nobody can need it any more', async (t)
   /** A run with a message in every stream, ended `ageMs` ago. */
   const endedRun = async (ageMs: number, { done = true } = {}): Promise<string> => {
     const run = newRunId()
-    await world.publish(requested(run), outcome(run, 1), ...(done ? [completed(run, { endedAt: Date.now() - ageMs })] : []))
+    await world.publish(
+      requested(run),
+      outcome(run, 1),
+      ...(done ? [completed(run, { endedAt: Date.now() - ageMs })] : []),
+    )
     for (const [stream, to] of commandsOf(run)) await publishTo(stream, to)
-    await nc.request(subject.log(run, 1, 1), encode({ writer: 'w', seq: 0, lines: [{ at: 1, level: 'info', stream: 'log', text: 'x' }] }))
+    await nc.request(
+      subject.log(run, 1, 1),
+      encode({ writer: 'w', seq: 0, lines: [{ at: 1, level: 'info', stream: 'log', text: 'x' }] }),
+    )
     await world.untilSql(`select count(*)::int from logs where run = '${run}'`, 1)
     await world.untilSql(`select count(*)::int from steps where run = '${run}'`, 1)
     if (done) await world.untilSql(`select state from runs where run = '${run}'`, 'completed')
     return run
   }
-  const recordsOf = async (run: string) => (await readLastOf(nc, STREAM.runs, [record(run).all])).map((each) => each.subject)
+  const recordsOf = async (run: string) =>
+    (await readLastOf(nc, STREAM.runs, [record(run).all])).map((each) => each.subject)
   const purge = () => purgeRecords(results.actor, pool, ALL_SHARDS, DAY)
   const whole = (run: string) => [record(run).requested, record(run).outcome(1), record(run).completed]
 
-  await t.test('a run that ended a day ago leaves its tombstones, and nothing else in any stream', async () => {
-    const run = await endedRun(DAY + 1000)
-    await purge()
-    assert.deepEqual(await recordsOf(run), [record(run).requested, record(run).completed])
-    for (const [stream, to] of commandsOf(run)) assert.equal(await readLast(nc, stream, to), undefined, stream)
-    assert.equal(await readLast(nc, STREAM.logs, filter.runLogs(run)), undefined)
-    assert.equal((await world.ask('storage', {})).purged, 1)
-    assert.equal((await world.ask('steps', { run })).steps.length, 1, 'its rows stay')
-  })
+  await t.test(
+    'a run that ended a day ago leaves its tombstones, and nothing else in any stream',
+    async () => {
+      const run = await endedRun(DAY + 1000)
+      await purge()
+      assert.deepEqual(await recordsOf(run), [record(run).requested, record(run).completed])
+      for (const [stream, to] of commandsOf(run))
+        assert.equal(await readLast(nc, stream, to), undefined, stream)
+      assert.equal(await readLast(nc, STREAM.logs, filter.runLogs(run)), undefined)
+      assert.equal((await world.ask('storage', {})).purged, 1)
+      assert.equal((await world.ask('steps', { run })).steps.length, 1, 'its rows stay')
+    },
+  )
 
   await t.test('a run that ended less than a day ago stays', async () => {
     const run = await endedRun(DAY - 60_000)

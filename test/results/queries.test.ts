@@ -19,21 +19,36 @@ test('results answers every query of the contract', async (t) => {
     assert.deepEqual(await world.ask('run', { run }), { run: null })
     await world.publish(requested(run, { project: 'p', tags: ['t'] }), outcome(run, 1))
     await world.untilSql(`select count(*)::int from steps where run = '${run}'`, 1)
-    const running = { run, flow: 'tutorial', name: `tutorial-${run}`, project: 'p', tags: ['t'], requestedAt: START, startedAt: START + 5 }
+    const running = {
+      run,
+      flow: 'tutorial',
+      name: `tutorial-${run}`,
+      project: 'p',
+      tags: ['t'],
+      requestedAt: START,
+      startedAt: START + 5,
+    }
     assert.deepEqual(await world.ask('run', { run }), { run: { ...running, state: 'running', steps: 1 } })
     const error = { code: 'FLOW_FAILED', name: 'Error', message: 'no', stack: 'at …' }
     await world.publish(completed(run, { state: 'failed', error, steps: 9 }))
     await world.untilSql(`select state from runs where run = '${run}'`, 'failed')
-    assert.deepEqual(await world.ask('run', { run }), { run: { ...running, state: 'failed', steps: 9, endedAt: START + 1000, error } })
+    assert.deepEqual(await world.ask('run', { run }), {
+      run: { ...running, state: 'failed', steps: 9, endedAt: START + 1000, error },
+    })
   })
 
   await t.test('runs, newest first, by state, flow and project, page by page', async () => {
     const ids = Array.from({ length: 5 }, (_, i) => `listed-${i}`)
-    await world.publish(...ids.map((run, i) => requested(run, { flow: 'listed', project: i < 3 ? 'x' : 'y', requestedAt: START + i })))
+    await world.publish(
+      ...ids.map((run, i) =>
+        requested(run, { flow: 'listed', project: i < 3 ? 'x' : 'y', requestedAt: START + i }),
+      ),
+    )
     await world.publish(completed('listed-1'))
     await world.untilSql(`select count(*)::int from runs where flow = 'listed'`, 5)
     await world.untilSql(`select state from runs where run = 'listed-1'`, 'completed')
-    const names = async (question: object) => (await world.ask('runs', { flow: 'listed', ...question })).runs.map((run) => run.run)
+    const names = async (question: object) =>
+      (await world.ask('runs', { flow: 'listed', ...question })).runs.map((run) => run.run)
     assert.deepEqual(await names({}), ids.toReversed())
     assert.deepEqual(await names({ project: 'x' }), ['listed-2', 'listed-1', 'listed-0'])
     assert.deepEqual(await names({ state: 'completed' }), ['listed-1'])
@@ -42,40 +57,81 @@ test('results answers every query of the contract', async (t) => {
 
   await t.test('steps by number, page by page', async () => {
     const run = newRunId()
-    await world.publish(requested(run), ...[1, 2, 3].map((step) => outcome(run, step, { label: `square ${step}` })))
+    await world.publish(
+      requested(run),
+      ...[1, 2, 3].map((step) => outcome(run, step, { label: `square ${step}` })),
+    )
     await world.untilSql(`select count(*)::int from steps where run = '${run}'`, 3)
     const first = await world.ask('steps', { run, limit: 2 })
-    assert.deepEqual(first.steps.map((step) => step.step), [1, 2])
+    assert.deepEqual(
+      first.steps.map((step) => step.step),
+      [1, 2],
+    )
     assert.equal(first.more, true)
     assert.deepEqual(first.steps[0], {
-      step: 1, name: 'square 1', kind: 'task', state: 'completed', pool: 'cpu', attempts: 1, node: 'node-1',
-      queuedAt: START + 10, startedAt: START + 20, endedAt: START + 31, seconds: 0.011,
+      step: 1,
+      name: 'square 1',
+      kind: 'task',
+      state: 'completed',
+      pool: 'cpu',
+      attempts: 1,
+      node: 'node-1',
+      queuedAt: START + 10,
+      startedAt: START + 20,
+      endedAt: START + 31,
+      seconds: 0.011,
     })
-    assert.deepEqual((await world.ask('steps', { run, limit: 2, after: 2 })).steps.map((step) => step.step), [3])
+    assert.deepEqual(
+      (await world.ask('steps', { run, limit: 2, after: 2 })).steps.map((step) => step.step),
+      [3],
+    )
   })
 
   await t.test('failed and lost attempts', async () => {
     const run = newRunId()
     const lost = { subject: record(run).lost(2, 1, 1), body: encode({ writer: 'w', at: START }) }
-    await world.publish(requested(run), failedAttempt(run, 1, 1), failedAttempt(run, 1, 2, { uncharged: true }), lost)
+    await world.publish(
+      requested(run),
+      failedAttempt(run, 1, 1),
+      failedAttempt(run, 1, 2, { uncharged: true }),
+      lost,
+    )
     await world.untilSql(`select count(*)::int from attempts where run = '${run}'`, 3)
     const { attempts } = await world.ask('attempts', { run })
-    assert.deepEqual(attempts.map((each) => [each.step, each.attempt, each.error.code, each.uncharged]), [
-      [1, 1, 'TASK_FAILED', false],
-      [1, 2, 'TASK_FAILED', true],
-      [2, 1, 'LOST', true],
-    ])
+    assert.deepEqual(
+      attempts.map((each) => [each.step, each.attempt, each.error.code, each.uncharged]),
+      [
+        [1, 1, 'TASK_FAILED', false],
+        [1, 2, 'TASK_FAILED', true],
+        [2, 1, 'LOST', true],
+      ],
+    )
   })
 
   await t.test('log lines in order, from the last one seen on', async () => {
     const run = newRunId()
-    const lines = [1, 2, 3].map((n) => ({ at: START + n, level: 'info', stream: 'log', text: `line ${n}`, fields: { n } }))
+    const lines = [1, 2, 3].map((n) => ({
+      at: START + n,
+      level: 'info',
+      stream: 'log',
+      text: `line ${n}`,
+      fields: { n },
+    }))
     await world.bench.bus.nc.request(subject.log(run, 0, 1), encode({ writer: 'w', seq: 0, lines }))
     await world.untilSql(`select count(*)::int from logs where run = '${run}'`, 3)
     const first = await world.ask('logs', { run, limit: 2 })
-    assert.deepEqual(first.lines.map(({ text, fields, at }) => [text, fields, at]), [['line 1', { n: 1 }, START + 1], ['line 2', { n: 2 }, START + 2]])
+    assert.deepEqual(
+      first.lines.map(({ text, fields, at }) => [text, fields, at]),
+      [
+        ['line 1', { n: 1 }, START + 1],
+        ['line 2', { n: 2 }, START + 2],
+      ],
+    )
     const rest = await world.ask('logs', { run, after: first.lines[1]?.id ?? 0 })
-    assert.deepEqual(rest.lines.map((line) => line.text), ['line 3'])
+    assert.deepEqual(
+      rest.lines.map((line) => line.text),
+      ['line 3'],
+    )
   })
 
   await t.test('artifacts with their values, and one that is too large as its payload', async () => {
@@ -99,16 +155,31 @@ test('results answers every query of the contract', async (t) => {
     assert.deepEqual(artifacts[0], { step: 1, key: 'table', type: 'table', at: START, value: [{ a: 1 }] })
     assert.deepEqual(artifacts[1]?.payload, { blob, size: large.length })
     assert.equal((artifacts[2]?.value as string).length, 300_000)
-    assert.deepEqual((await world.ask('artifacts', { run, after: 2 })).artifacts.map((each) => each.key), ['small'])
+    assert.deepEqual(
+      (await world.ask('artifacts', { run, after: 2 })).artifacts.map((each) => each.key),
+      ['small'],
+    )
   })
 
   await t.test("circuits with their counts in Qiskit's bit order", async () => {
     const run = newRunId()
-    await world.publish(requested(run), outcome(run, 1, { kind: 'circuit', name: 'bell', result: inline(COUNTS) }))
+    await world.publish(
+      requested(run),
+      outcome(run, 1, { kind: 'circuit', name: 'bell', result: inline(COUNTS) }),
+    )
     await world.untilSql(`select count(*)::int from circuits where run = '${run}'`, 1)
     const { circuits } = await world.ask('circuits', { run })
     assert.deepEqual(circuits, [
-      { step: 1, name: 'bell', device: 'vqpu-1', method: 'statevector', shots: 1000, seed: 7, seconds: 0.01, counts: { '0 00': 480, '1 11': 520 } },
+      {
+        step: 1,
+        name: 'bell',
+        device: 'vqpu-1',
+        method: 'statevector',
+        shots: 1000,
+        seed: 7,
+        seconds: 0.01,
+        counts: { '0 00': 480, '1 11': 520 },
+      },
     ])
   })
 
@@ -116,8 +187,13 @@ test('results answers every query of the contract', async (t) => {
     const run = newRunId()
     const error = { code: 'TASK_FAILED', name: 'Error', message: 'm'.repeat(15_000) }
     const steps = Array.from({ length: 200 }, (_, i) => i + 1)
-    await world.publish(requested(run), ...steps.map((step) => outcome(run, step, { state: 'failed', error })))
-    await world.publish(...steps.flatMap((step) => [1, 2].map((attempt) => failedAttempt(run, step, attempt, { error }))))
+    await world.publish(
+      requested(run),
+      ...steps.map((step) => outcome(run, step, { state: 'failed', error })),
+    )
+    await world.publish(
+      ...steps.flatMap((step) => [1, 2].map((attempt) => failedAttempt(run, step, attempt, { error }))),
+    )
     await world.untilSql(`select count(*)::int from attempts where run = '${run}'`, 400)
     await world.untilSql(`select count(*)::int from steps where run = '${run}'`, 200)
     const seen: number[] = []
@@ -134,7 +210,13 @@ test('results answers every query of the contract', async (t) => {
       if (page.attempts.length === 0) break
       attempts.push(...page.attempts)
     }
-    assert.deepEqual(attempts.map(({ step, attempt }) => [step, attempt]), steps.flatMap((step) => [[step, 1], [step, 2]]))
+    assert.deepEqual(
+      attempts.map(({ step, attempt }) => [step, attempt]),
+      steps.flatMap((step) => [
+        [step, 1],
+        [step, 2],
+      ]),
+    )
   })
 
   await t.test('how far storage is: nothing is missing once all is stored', async () => {
@@ -158,12 +240,15 @@ test('results answers every query of the contract', async (t) => {
     assert.equal((unpack(garbage.data) as { error: { code: string } }).error.code, 'INVALID_REQUEST')
   })
 
-  await t.test('while Postgres is away the answer is UNREACHABLE, and afterwards the lag is told', async () => {
-    await world.postgres.kill()
-    await assert.rejects(world.ask('run', { run: 'x' }), { code: 'UNREACHABLE' })
-    await world.postgres.restart()
-    assert.deepEqual(await world.ask('run', { run: 'x' }), { run: null })
-  })
+  await t.test(
+    'while Postgres is away the answer is UNREACHABLE, and afterwards the lag is told',
+    async () => {
+      await world.postgres.kill()
+      await assert.rejects(world.ask('run', { run: 'x' }), { code: 'UNREACHABLE' })
+      await world.postgres.restart()
+      assert.deepEqual(await world.ask('run', { run: 'x' }), { run: null })
+    },
+  )
 })
 
 test('the lag counts the records that are not in Postgres yet', async () => {

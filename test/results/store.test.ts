@@ -22,11 +22,21 @@ test('results stores what the run logs say', async (t) => {
 
   await t.test('a run is running from its request on and ends with its result', async () => {
     const run = newRunId()
-    await world.publish(requested(run, { project: 'p', user: 'u', tags: ['a', 'b'], parent: { run: 'parent', step: 2, attempt: 1, name: 'sub', digest: 'd', queuedAt: 1 } }))
+    await world.publish(
+      requested(run, {
+        project: 'p',
+        user: 'u',
+        tags: ['a', 'b'],
+        parent: { run: 'parent', step: 2, attempt: 1, name: 'sub', digest: 'd', queuedAt: 1 },
+      }),
+    )
     await world.untilSql(`select state from runs where run = '${run}'`, 'running')
     await world.publish(outcome(run, 1), completed(run))
     await world.untilSql(`select state from runs where run = '${run}'`, 'completed')
-    const [row] = await world.sql('select *, extract(epoch from ended_at) * 1000 as ended_ms from runs where run = $1', [run])
+    const [row] = await world.sql(
+      'select *, extract(epoch from ended_at) * 1000 as ended_ms from runs where run = $1',
+      [run],
+    )
     assert.equal(row?.flow, 'tutorial')
     assert.deepEqual(row?.tags, ['a', 'b'])
     assert.equal(row?.parent_run, 'parent')
@@ -36,35 +46,68 @@ test('results stores what the run logs say', async (t) => {
 
   await t.test('outcomes, failed attempts and losses become one row each', async () => {
     const run = newRunId()
-    const lost = { subject: record(run).lost(1, 2, 1), body: encode({ writer: 'worker-2', at: 1_790_000_000_000 }) }
-    await world.publish(requested(run), failedAttempt(run, 1, 1, { uncharged: true }), lost, outcome(run, 1, { attempt: 2, label: 'square of 1' }))
+    const lost = {
+      subject: record(run).lost(1, 2, 1),
+      body: encode({ writer: 'worker-2', at: 1_790_000_000_000 }),
+    }
+    await world.publish(
+      requested(run),
+      failedAttempt(run, 1, 1, { uncharged: true }),
+      lost,
+      outcome(run, 1, { attempt: 2, label: 'square of 1' }),
+    )
     await world.untilSql(`select count(*)::int from steps where run = '${run}'`, 1)
-    const steps = await world.sql('select step, state, attempt, name, label, node, result from steps where run = $1', [run])
+    const steps = await world.sql(
+      'select step, state, attempt, name, label, node, result from steps where run = $1',
+      [run],
+    )
     assert.deepEqual(steps, [
-      { step: 1, state: 'completed', attempt: 2, name: 'square', label: 'square of 1', node: 'node-1', result: Buffer.from(encodeValue(1, '')) },
+      {
+        step: 1,
+        state: 'completed',
+        attempt: 2,
+        name: 'square',
+        label: 'square of 1',
+        node: 'node-1',
+        result: Buffer.from(encodeValue(1, '')),
+      },
     ])
-    const attempts = await world.sql('select attempt, nth, uncharged, error from attempts where run = $1 order by attempt', [run])
+    const attempts = await world.sql(
+      'select attempt, nth, uncharged, error from attempts where run = $1 order by attempt',
+      [run],
+    )
     assert.deepEqual(attempts, [
-      { attempt: 1, nth: 0, uncharged: true, error: { code: 'TASK_FAILED', name: 'Error', message: 'no luck' } },
+      {
+        attempt: 1,
+        nth: 0,
+        uncharged: true,
+        error: { code: 'TASK_FAILED', name: 'Error', message: 'no luck' },
+      },
       { attempt: 2, nth: 1, uncharged: true, error: null },
     ])
   })
 
-  await t.test("a circuit's counts are stored in Qiskit's bit order, from a message and from a blob alike", async () => {
-    const run = newRunId()
-    const blob = await world.bench.blobs.put(encodeValue({ ...COUNTS, seed: 9 }, ''))
-    await world.publish(
-      requested(run),
-      outcome(run, 1, { kind: 'circuit', name: 'bell', result: inline(COUNTS) }),
-      outcome(run, 2, { kind: 'circuit', name: 'bell', result: { blob, size: 100 } }),
-    )
-    await world.untilSql(`select count(*)::int from circuits where run = '${run}'`, 2)
-    const circuits = await world.sql('select step, seed, counts from circuits where run = $1 order by step', [run])
-    assert.deepEqual(circuits, [
-      { step: 1, seed: 7, counts: { '0 00': 480, '1 11': 520 } },
-      { step: 2, seed: 9, counts: { '0 00': 480, '1 11': 520 } },
-    ])
-  })
+  await t.test(
+    "a circuit's counts are stored in Qiskit's bit order, from a message and from a blob alike",
+    async () => {
+      const run = newRunId()
+      const blob = await world.bench.blobs.put(encodeValue({ ...COUNTS, seed: 9 }, ''))
+      await world.publish(
+        requested(run),
+        outcome(run, 1, { kind: 'circuit', name: 'bell', result: inline(COUNTS) }),
+        outcome(run, 2, { kind: 'circuit', name: 'bell', result: { blob, size: 100 } }),
+      )
+      await world.untilSql(`select count(*)::int from circuits where run = '${run}'`, 2)
+      const circuits = await world.sql(
+        'select step, seed, counts from circuits where run = $1 order by step',
+        [run],
+      )
+      assert.deepEqual(circuits, [
+        { step: 1, seed: 7, counts: { '0 00': 480, '1 11': 520 } },
+        { step: 2, seed: 9, counts: { '0 00': 480, '1 11': 520 } },
+      ])
+    },
+  )
 
   await t.test('an outcome that comes after its run has ended is stored', async () => {
     const run = newRunId()
@@ -85,19 +128,32 @@ test('results stores what the run logs say', async (t) => {
     )
     await world.untilSql(`select count(*)::int from steps where run = '${run}' and step = 4`, 1)
     const letters = (await deadOf(STREAM.runs)).filter((letter) => letter.subject.includes(run))
-    assert.deepEqual(letters.map((letter) => letter.subject).sort(), [1, 2, 3].map((step) => record(run).outcome(step)))
+    assert.deepEqual(
+      letters.map((letter) => letter.subject).sort(),
+      [1, 2, 3].map((step) => record(run).outcome(step)),
+    )
     assert.ok(letters.every((letter) => letter.error.code === 'POISON'))
     const first = letters.find((letter) => letter.subject === record(run).outcome(1))
     assert.equal(Buffer.from(first?.body ?? []).toString(), 'not msgpack at all')
   })
 
-  await t.test('a record that Postgres refuses becomes a dead letter and those beside it are stored', async () => {
-    const run = newRunId()
-    const unstorable = outcome(run, 50, { endedAt: 1e300 })
-    await world.publish(requested(run), ...range(1, 49).map((step) => outcome(run, step)), unstorable, ...range(51, 99).map((step) => outcome(run, step)))
-    await world.untilSql(`select count(*)::int from steps where run = '${run}'`, 98)
-    await until('the dead letter', async () => (await deadOf(STREAM.runs)).some((letter) => letter.subject === record(run).outcome(50)))
-  })
+  await t.test(
+    'a record that Postgres refuses becomes a dead letter and those beside it are stored',
+    async () => {
+      const run = newRunId()
+      const unstorable = outcome(run, 50, { endedAt: 1e300 })
+      await world.publish(
+        requested(run),
+        ...range(1, 49).map((step) => outcome(run, step)),
+        unstorable,
+        ...range(51, 99).map((step) => outcome(run, step)),
+      )
+      await world.untilSql(`select count(*)::int from steps where run = '${run}'`, 98)
+      await until('the dead letter', async () =>
+        (await deadOf(STREAM.runs)).some((letter) => letter.subject === record(run).outcome(50)),
+      )
+    },
+  )
 
   await t.test('text that Postgres cannot hold is stored with a mark in its place', async () => {
     const run = newRunId()
@@ -109,25 +165,28 @@ test('results stores what the run logs say', async (t) => {
     assert.equal((step?.error as { message: string }).message, 'a\ufffdb \\u0000 \u{1f600}')
   })
 
-  await t.test('a log message that is published twice is stored once, and one that is malformed becomes a dead letter', async () => {
-    const run = newRunId()
-    const { nc } = world.bench.bus
-    const line = (text: string) => ({ at: 1_790_000_000_000, level: 'info', stream: 'stdout', text })
-    const message = encode({ writer: 'w', seq: 0, lines: [line('one'), line('two\0')] })
-    const to = subject.log(run, 1, 1)
-    await nc.request(to, message)
-    await nc.request(to, message)
-    await nc.request(to, encode({ writer: 'w', seq: 'x' }))
-    await nc.request(to, encode({ writer: 'w', seq: 1, lines: [line('three')] }))
-    await world.untilSql(`select count(*)::int from logs where run = '${run}' and seq = 1`, 1)
-    const lines = await world.sql('select seq::int, line, text from logs where run = $1 order by id', [run])
-    assert.deepEqual(lines, [
-      { seq: 0, line: 0, text: 'one' },
-      { seq: 0, line: 1, text: 'two\ufffd' },
-      { seq: 1, line: 0, text: 'three' },
-    ])
-    assert.equal((await deadOf(STREAM.logs)).length, 1)
-  })
+  await t.test(
+    'a log message that is published twice is stored once, and one that is malformed becomes a dead letter',
+    async () => {
+      const run = newRunId()
+      const { nc } = world.bench.bus
+      const line = (text: string) => ({ at: 1_790_000_000_000, level: 'info', stream: 'stdout', text })
+      const message = encode({ writer: 'w', seq: 0, lines: [line('one'), line('two\0')] })
+      const to = subject.log(run, 1, 1)
+      await nc.request(to, message)
+      await nc.request(to, message)
+      await nc.request(to, encode({ writer: 'w', seq: 'x' }))
+      await nc.request(to, encode({ writer: 'w', seq: 1, lines: [line('three')] }))
+      await world.untilSql(`select count(*)::int from logs where run = '${run}' and seq = 1`, 1)
+      const lines = await world.sql('select seq::int, line, text from logs where run = $1 order by id', [run])
+      assert.deepEqual(lines, [
+        { seq: 0, line: 0, text: 'one' },
+        { seq: 0, line: 1, text: 'two\ufffd' },
+        { seq: 1, line: 0, text: 'three' },
+      ])
+      assert.equal((await deadOf(STREAM.logs)).length, 1)
+    },
+  )
 })
 
 function range(from: number, to: number): number[] {

@@ -11,7 +11,9 @@ test('a backlog of steps is stored completely; how fast is told', async (t) => {
   const steps = 1000
   await world.publish(...runs.map((run) => requested(run)))
   for (let step = 1; step <= steps; step += 100) {
-    await world.publish(...runs.flatMap((run) => Array.from({ length: 100 }, (_, i) => outcome(run, step + i))))
+    await world.publish(
+      ...runs.flatMap((run) => Array.from({ length: 100 }, (_, i) => outcome(run, step + i))),
+    )
   }
   await world.publish(...runs.map((run) => completed(run)))
   const since = performance.now()

@@ -39,7 +39,10 @@ export async function openWorld() {
     /** Stores records, each unless it is there. */
     publish: (...drafts: Draft[]) => Promise.all(drafts.map((draft) => publisher.create(draft))),
     /** A results actor; it drains when `stop` is called or the world ends. */
-    async results(id = 'results-1', retention: Retention = NEVER): Promise<{ actor: TestActor; stop(): Promise<void> }> {
+    async results(
+      id = 'results-1',
+      retention: Retention = NEVER,
+    ): Promise<{ actor: TestActor; stop(): Promise<void> }> {
       const actor = await testActor(await broker.addressOf('results'), id)
       const running = await startResults(actor, postgres.url, retention)
       let stopped: Promise<void> | undefined
@@ -53,7 +56,12 @@ export async function openWorld() {
     /** A results actor as `qubus actor results` starts it; killed when the world ends. */
     spawnResults(): ChildProcess & { end(signal: NodeJS.Signals): Promise<void> } {
       const child = spawn(process.execPath, [MAIN], {
-        env: { HOME: broker.home, QUBUS_HOME: broker.home, QUBUS_DATABASE_URL: postgres.url, QUBUS_LOG_LEVEL: process.env.QUBUS_TEST_LOG ?? 'silent' },
+        env: {
+          HOME: broker.home,
+          QUBUS_HOME: broker.home,
+          QUBUS_DATABASE_URL: postgres.url,
+          QUBUS_LOG_LEVEL: process.env.QUBUS_TEST_LOG ?? 'silent',
+        },
         stdio: ['ignore', 'inherit', 'inherit'],
       })
       const exited = once(child, 'exit')
@@ -67,7 +75,11 @@ export async function openWorld() {
     sql: (text: string, values: unknown[] = []) => query(postgres.url, text, values),
     /** Waits until the first column of the first row is `wanted`. */
     untilSql: (text: string, wanted: unknown) =>
-      until(`${text} = ${wanted}`, async () => Object.values((await query(postgres.url, text, []).catch(() => []))[0] ?? {})[0] === wanted),
+      until(
+        `${text} = ${wanted}`,
+        async () =>
+          Object.values((await query(postgres.url, text, []).catch(() => []))[0] ?? {})[0] === wanted,
+      ),
     async ask<N extends QueryName>(name: N, question: Question<N>): Promise<Answer<N>> {
       const reply = await bench.bus.nc.request(subject.query(name), encode(question), { timeout: 10_000 })
       const { error } = unpack(reply.data) as { error?: Failure }

@@ -31,3 +31,13 @@ function readable(local: string): string {
   const bytes = address.match(/../g)?.map((byte) => Number.parseInt(byte, 16)) ?? []
   return `${bytes.reverse().join('.')}:${Number.parseInt(port, 16)}`
 }
+
+/** Whether the process runs: one that has ended and waits for its parent does not. */
+export function isAlive(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return !/^[ZX]$/.test(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[0] ?? '')
+  } catch {
+    return false
+  }
+}

@@ -12,7 +12,7 @@ import { decodeValue, encodeValue } from '#shared/wire/value.ts'
 import { CURRENT, type FromTaskThread, type TaskDone, type TaskOrder, type ToTaskThread } from './protocol.ts'
 
 type Artifacts = NonNullable<TaskDone['artifacts']>
-type Running = { context: TaskContext; abort: AbortController; artifacts: Artifacts }
+type Running = { number: number; context: TaskContext; abort: AbortController; artifacts: Artifacts }
 
 const port = parentPort
 if (port === null) throw new Error('task-thread.ts is the entry of a worker thread')
@@ -22,6 +22,8 @@ process.setSourceMapsEnabled(true)
 const place = new AsyncLocalStorage<Running>()
 installRuntime({ flow: () => undefined, task: () => place.getStore()?.context })
 catchConsole()
+process.on('uncaughtException', blame)
+process.on('unhandledRejection', blame)
 
 const outbox = new Outbox<FromTaskThread>(port)
 const bundles = new Map<string, LoadedBundle>()
@@ -57,7 +59,7 @@ async function runTask(order: TaskOrder): Promise<TaskDone> {
   current[CURRENT.number] = order.number
   const abort = new AbortController()
   aborts.set(order.number, abort)
-  const running: Running = { context: contextOf(order, abort.signal, () => running.artifacts), abort, artifacts: [] }
+  const running: Running = { number: order.number, context: contextOf(order, abort.signal, () => running.artifacts), abort, artifacts: [] }
   const done = (outcome: { result: Uint8Array } | { error: Failure }): TaskDone => {
     aborts.delete(order.number)
     ended.delete(order.number)
@@ -77,6 +79,13 @@ async function runTask(order: TaskOrder): Promise<TaskDone> {
   } catch (error) {
     return done({ error: toFailure(error, 'TASK_FAILED') })
   }
+}
+
+/** What the task that runs now left to fail ends the thread, and with it the task; what an earlier one left is not its fault. */
+function blame(error: unknown): void {
+  const of = place.getStore()
+  if (of === undefined || of.number === current[CURRENT.number]) throw error
+  process.emitWarning(`task ${JSON.stringify(of.context.name)} of run ${of.context.run} had ended when something it left behind failed: ${String(error)}`)
 }
 
 async function load(file: string): Promise<LoadedBundle> {

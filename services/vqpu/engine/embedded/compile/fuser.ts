@@ -1,7 +1,7 @@
 /** Takes gates in order and makes few items of many: see the README for the rules. */
 import { baseMatrix, type GateOperation, PRIMITIVES } from '#shared/circuit/index.ts'
 import type { Item } from './items.ts'
-import { extendBlock, isDiagonalBlock, type PairBlock, turnPhase } from './pair-block.ts'
+import { extendBlock, isDiagonalBlock, type PairBlock, takePhases, turnPhase } from './pair-block.ts'
 import {
   controlledBy,
   exchangeQubits,
@@ -15,20 +15,26 @@ import {
 } from './small-matrix.ts'
 import { splitRotation } from './split-rotation.ts'
 
-type Wire = {
+/** Where a phase on a wire goes. */
+type PhaseWay = {
+  /** The latest block that it may be moved back into. */
+  sink: PairBlock | undefined
+  /** The wire is known to be 0 or 1, apart from what waits: a phase is then global and means nothing. */
+  classical: boolean
+}
+
+type Wire = PhaseWay & {
   /** One-qubit gates that no item holds yet. */
   pending: Matrix | undefined
   /** The block that ended with this wire and may still grow. */
   last: PairBlock | undefined
-  /** The latest block that a phase on this wire may be moved back into. */
-  sink: PairBlock | undefined
-  /** Known to be 0 or 1, apart from `pending`: a phase is then global and means nothing. */
-  classical: boolean
 }
 
 export class Fuser {
   readonly items: Item[] = []
   readonly #wires: Wire[]
+  /** What held for a block's wires before it: again so when the block turns out to be diagonal. */
+  readonly #before = new Map<PairBlock, Map<number, PhaseWay>>()
   /** Which wire carries a qubit: a swap only exchanges these. */
   readonly #wireOf: number[]
   readonly #mayRelabel: boolean
@@ -128,7 +134,13 @@ export class Fuser {
       block.post = multiply(gate, kron(splitA.after, splitB.after))
     }
     this.items.push(block)
+    this.#before.set(block, new Map([a, b].map((index) => [index, this.#phasesOf(index)])))
     this.#own(block)
+  }
+
+  #phasesOf(index: number): PhaseWay {
+    const { sink, classical } = this.#wires[index]!
+    return { sink, classical }
   }
 
   #own(block: PairBlock): void {
@@ -137,10 +149,12 @@ export class Fuser {
       const wire = this.#wires[index]!
       wire.last = block
       // A phase passes through a diagonal block, to where it costs nothing.
-      if (diagonal) continue
-      wire.sink = block
-      wire.classical = false
+      Object.assign(wire, diagonal ? this.#before.get(block)!.get(index) : { sink: block, classical: false })
     }
+    if (!diagonal) return
+    const { a, b } = takePhases(block)
+    this.#sinkPhase(block.a, a)
+    this.#sinkPhase(block.b, b)
   }
 
   #sinkPhase(index: number, { re, im }: { re: number; im: number }): void {

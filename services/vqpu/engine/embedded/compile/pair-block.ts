@@ -30,7 +30,7 @@ export function extendBlock(block: PairBlock, gate: Matrix): void {
 }
 
 /** Multiplies by a factor the amplitudes in which `wire` is set. */
-export function turnPhase(block: PairBlock, wire: number, { re, im }: { re: number; im: number }): void {
+export function turnPhase(block: PairBlock, wire: number, { re, im }: Phase): void {
   const bit = wire === block.a ? 2 : 1
   for (let entry = 0; entry < 16; entry++) {
     if (((entry >> 2) & bit) === 0) continue
@@ -39,6 +39,19 @@ export function turnPhase(block: PairBlock, wire: number, { re, im }: { re: numb
     block.post[entry * 2] = r * re - i * im
     block.post[entry * 2 + 1] = r * im + i * re
   }
+}
+
+export type Phase = { re: number; im: number }
+
+/** Takes out of a diagonal block the factor that each of its wires gets by itself; what stays couples the two. */
+export function takePhases(block: PairBlock): { a: Phase; b: Phase } {
+  const entry = (at: number): Phase => ({ re: block.post[at * 10]!, im: block.post[at * 10 + 1]! })
+  const [d0, d1, d2] = [entry(0), entry(1), entry(2)]
+  const ratio = (d: Phase): Phase => ({ re: d.re * d0.re + d.im * d0.im, im: d.im * d0.re - d.re * d0.im })
+  const taken = { a: ratio(d2), b: ratio(d1) }
+  turnPhase(block, block.a, { re: taken.a.re, im: -taken.a.im })
+  turnPhase(block, block.b, { re: taken.b.re, im: -taken.b.im })
+  return taken
 }
 
 /** The cheapest steps that do what the block does. `a` and `b` are the bit masks of its qubits in the state. */
