@@ -4,15 +4,15 @@
  * any failure it lets go of everything and begins again from what Postgres says.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import type { ClientBase } from 'pg'
 import type { Actor } from '#shared/actor/actor.ts'
 import type { Delivery } from '#shared/bus/delivery.ts'
 import { openFeed } from '#shared/bus/feed.ts'
 import type { StreamName } from '#shared/contract/streams.ts'
 import { balance } from './balance.ts'
 import { Inbox } from './inbox.ts'
-import { type Counts, movePositions, type Positions, readPositions } from './positions.ts'
+import { type Positions, readPositions } from './positions.ts'
 import { openSession, type Session } from './session.ts'
+import { type Prepare, storeBatch } from './store-batch.ts'
 import { streamFacts } from './stream-api.ts'
 
 /** A part of a stream that one actor at a time stores. */
@@ -29,12 +29,8 @@ export type IntakeOptions = {
   filter: string
   /** So many messages before the stored position are read again, for a stream whose tail a broker may lose. */
   overlap?: number
-  /** Prepares a batch; `reject` gives a message up. */
-  prepare(batch: Delivery[], reject: (delivery: Delivery, error: unknown) => void): Promise<Write>
+  prepare: Prepare
 }
-
-/** Writes what was prepared; runs inside a transaction, and may be run again in another. */
-export type Write = (client: ClientBase) => Promise<Counts>
 
 export type Intake = {
   /** Units that this actor holds now. */
@@ -194,86 +190,10 @@ class StreamIntake {
   async #store(session: Session, positions: Positions, batch: Delivery[]): Promise<void> {
     const last = batch.at(-1)
     if (last === undefined) return
-    const { overlap, units, unitOf } = this.#options
+    const { stream, overlap, units, unitOf, prepare } = this.#options
     const isNew = (each: Delivery) =>
       each.sequence > (positions.get(units[unitOf(each)]?.name ?? '') ?? Number.POSITIVE_INFINITY)
-    await this.#storeUpTo(session, positions, overlap ? batch : batch.filter(isNew), last.sequence)
+    const store = { actor: this.#actor, stream, prepare, session, positions }
+    await storeBatch(store, overlap ? batch : batch.filter(isNew), last.sequence)
   }
-
-  async #storeUpTo(
-    session: Session,
-    positions: Positions,
-    batch: Delivery[],
-    sequence: number,
-  ): Promise<void> {
-    const write = await this.#prepare(batch)
-    try {
-      await session.transaction(async () => {
-        const counts = await write(session.client)
-        await movePositions(session.client, positions, sequence, counts)
-      })
-    } catch (error) {
-      if (!isAboutData(error)) throw error
-      return this.#storeInHalves(session, positions, batch, sequence, error)
-    }
-    for (const [unit, position] of positions) if (position < sequence) positions.set(unit, sequence)
-  }
-
-  // Postgres refuses a value: the one record that holds it is found, and given up.
-  async #storeInHalves(
-    session: Session,
-    positions: Positions,
-    batch: Delivery[],
-    sequence: number,
-    error: unknown,
-  ): Promise<void> {
-    const [first] = batch
-    if (first === undefined) throw error
-    if (batch.length === 1) {
-      await this.#bury(first, error)
-      return this.#storeUpTo(session, positions, [], sequence)
-    }
-    const half = batch.length >> 1
-    await this.#storeUpTo(session, positions, batch.slice(0, half), batch[half - 1]?.sequence ?? 0)
-    await this.#storeUpTo(session, positions, batch.slice(half), sequence)
-  }
-
-  // A dead letter is on disk before the position passes what it holds.
-  async #prepare(batch: Delivery[]): Promise<Write> {
-    const rejected: Promise<void>[] = []
-    const write = await this.#options.prepare(
-      batch,
-      (delivery, error) => void rejected.push(this.#bury(delivery, error)),
-    )
-    await Promise.all(rejected)
-    return write
-  }
-
-  // What a feed brings needs no ack.
-  #bury(delivery: Delivery, error: unknown): Promise<void> {
-    const { subject, data, sequence, headers, consumerSequence, deliveries, time } = delivery
-    const nothing = () => {}
-    return this.#actor.bury(
-      this.#options.stream,
-      {
-        subject,
-        data,
-        sequence,
-        headers,
-        consumerSequence,
-        deliveries,
-        time,
-        ack: nothing,
-        working: nothing,
-        nak: nothing,
-      },
-      error,
-    )
-  }
-}
-
-/** A value that a column can't hold, or a key that an index can't: no other try will help. */
-function isAboutData(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code
-  return typeof code === 'string' && /^(21|22|23|54)[0-9A-Z]{3}$/.test(code)
 }

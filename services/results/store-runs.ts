@@ -5,8 +5,10 @@ import { SHARDS } from '#shared/contract/ids.ts'
 import type { Payload } from '#shared/contract/payload.ts'
 import { STREAM } from '#shared/contract/streams.ts'
 import { filter } from '#shared/contract/subjects.ts'
-import { type Intake, type IntakeOptions, startIntake, type Unit } from './intake.ts'
-import { addRecord, noRunRows } from './run-rows.ts'
+import { type Intake, startIntake, type Unit } from './intake.ts'
+import { addRecord } from './run-rows.ts'
+import { noRunRows } from './run-shapes.ts'
+import type { Prepare } from './store-batch.ts'
 import { writeRuns } from './write-runs.ts'
 
 const NAMES = Array.from({ length: SHARDS }, (_, shard) => `${STREAM.runs}.${shard}`)
@@ -36,7 +38,7 @@ export function storeRuns(actor: Actor, databaseUrl: string): Intake {
 /** A blob is stored before the record that refers to it: after so many tries it is not late, it is lost. */
 const TRIES = 10
 
-function prepareRuns(actor: Actor): IntakeOptions['prepare'] {
+function prepareRuns(actor: Actor): Prepare {
   const misses = new Map<number, number>()
   return async (batch, reject) => {
     const rows = noRunRows()

@@ -1,7 +1,7 @@
 /** Writes rows of `RUNS`: one statement a table. What is there already is left as it is. */
 import type { ClientBase } from 'pg'
 import { type ColumnType, rowsOf } from './columns.ts'
-import { type RunRows, SHAPES } from './run-rows.ts'
+import { type RunRows, SHAPES } from './run-shapes.ts'
 
 export type Written = { runs: number; steps: number }
 

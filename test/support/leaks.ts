@@ -13,9 +13,12 @@ export function atEndOfFile(finish: () => Promise<void>): void {
   finishers.push(finish)
 }
 
-after(async () => {
-  for (const finish of finishers.reverse()) await finish()
-  await assertNoDescendants()
+// Hooks run in the order they were made: one made after the file was read comes after the file's own.
+setImmediate(() => {
+  after(async () => {
+    for (const finish of finishers.reverse()) await finish()
+    await assertNoDescendants()
+  })
 })
 
 async function assertNoDescendants(): Promise<void> {

@@ -83,7 +83,7 @@ test('too many qubits are refused with the bytes needed and available', async ()
 })
 
 test('a long simulation is cancelled while others go on', async () => {
-  const layer = 'h q; ' + Array.from({ length: 22 }, (_, bit) => `cx q[${bit}],q[${bit + 1}];`).join(' ')
+  const layer = `h q; ${Array.from({ length: 22 }, (_, bit) => `cx q[${bit}],q[${bit + 1}];`).join(' ')}`
   const abort = new AbortController()
   const long = engine.run(
     { id: 'long', source: `${H}qreg q[23]; creg c[23]; ${layer.repeat(200)} measure q -> c;`, shots: 1 },
@@ -99,7 +99,7 @@ test('a long simulation is cancelled while others go on', async () => {
 })
 
 test('the event loop of the host is free while circuits run', async () => {
-  const layer = 'h q; ' + Array.from({ length: 18 }, (_, bit) => `cx q[${bit}],q[${bit + 1}];`).join(' ')
+  const layer = `h q; ${Array.from({ length: 18 }, (_, bit) => `cx q[${bit}],q[${bit + 1}];`).join(' ')}`
   const running = engine.run({
     id: 'busy',
     source: `${H}qreg q[19]; creg c[19]; ${layer.repeat(4)} measure q -> c;`,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { parseCircuit } from '#shared/circuit/index.ts'
+import { mergePhases } from '../../../services/vqpu/engine/embedded/compile/merge-phases.ts'
 import { exactDistribution } from '../../circuit/plain-simulator.ts'
 import { assertSampledFrom } from './distribution.ts'
 import { fusedDistribution, runInThread } from './in-thread.ts'
@@ -128,4 +129,34 @@ test('a circuit without classical bits has the empty outcome', () => {
 test('qubits that nothing happens to cost nothing', () => {
   const counts = runInThread(`${H}qreg q[1000]; creg c[1000]; x q[999]; measure q -> c;`, { shots: 2 })
   assert.deepEqual(counts, { [`1${'0'.repeat(999)}`]: 2 })
+})
+
+test('phases on the same qubits in one run become one factor, and none where they cancel', () => {
+  const phase = (mask: number, angle: number) => ({
+    kind: 'phase' as const,
+    mask,
+    re: Math.cos(angle),
+    im: Math.sin(angle),
+  })
+  const merged = mergePhases([
+    phase(3, 0.4),
+    phase(6, 0.1),
+    phase(3, 0.3),
+    phase(3, 0.2),
+    phase(5, 1),
+    phase(5, -1),
+  ])
+  assert.deepEqual(
+    merged.map((step) => step.kind === 'phase' && [step.mask, Math.atan2(step.im, step.re).toFixed(12)]),
+    [
+      [3, '0.900000000000'],
+      [6, '0.100000000000'],
+    ],
+  )
+  const exchange = { kind: 'exchange' as const, controls: 0, from: 0, to: 1 }
+  const kept = mergePhases([phase(3, 0.4), exchange, phase(3, 0.4)])
+  assert.deepEqual(
+    kept.map(({ kind }) => kind),
+    ['phase', 'exchange', 'phase'],
+  )
 })
