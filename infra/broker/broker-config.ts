@@ -13,7 +13,15 @@ export type BrokerConfig = {
 }
 
 /** Pure: the text of nats-server's configuration file. It holds passwords: mode 0600. */
-export function brokerConfig({ name, host, port, storeDir, logFile, maxFileBytes, passwords }: BrokerConfig): string {
+export function brokerConfig({
+  name,
+  host,
+  port,
+  storeDir,
+  logFile,
+  maxFileBytes,
+  passwords,
+}: BrokerConfig): string {
   return `# Written by Qubus at every start: changes made here are lost.
 server_name: ${quote(name)}
 host: ${quote(host)}

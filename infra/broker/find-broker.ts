@@ -22,7 +22,12 @@ export type FindOptions = {
  * Where `QUBUS_URL` is set no broker is needed, and this is not to be called.
  * @throws QubusError `UNREACHABLE`, saying what to install.
  */
-export async function findBroker({ cache, searchPath = readHost().searchPath, say = toStderr, signal }: FindOptions): Promise<string> {
+export async function findBroker({
+  cache,
+  searchPath = readHost().searchPath,
+  say = toStderr,
+  signal,
+}: FindOptions): Promise<string> {
   const version = await pinnedVersion()
   const installed = await onPath(searchPath)
   if (installed !== undefined) {
@@ -65,7 +70,10 @@ async function onPath(folders: string[]): Promise<string | undefined> {
 }
 
 function isExecutable(file: string): Promise<boolean> {
-  return access(file, constants.X_OK).then(() => true, () => false)
+  return access(file, constants.X_OK).then(
+    () => true,
+    () => false,
+  )
 }
 
 function nothingFound(version: string): QubusError {

@@ -29,14 +29,25 @@ export async function hasGo(): Promise<boolean> {
  * @param cache a folder for Go's own caches, used where the user has no home that can be written to.
  * @throws QubusError `UNREACHABLE`, with the last lines that Go said.
  */
-export async function buildBroker(target: string, cache: string, say: (line: string) => void, cancelSignal?: AbortSignal): Promise<void> {
+export async function buildBroker(
+  target: string,
+  cache: string,
+  say: (line: string) => void,
+  cancelSignal?: AbortSignal,
+): Promise<void> {
   await mkdir(dirname(target), { recursive: true })
   const draft = `${target}.${process.pid}.draft`
   say(`building nats-server ${await pinnedVersion()} with Go (once, about a minute) ...`)
   const args = ['build', '-trimpath', '-ldflags=-s -w', '-o', draft, MODULE]
   const result = await execa('go', args, {
     cwd: FOLDER,
-    env: { CGO_ENABLED: '0', GOTOOLCHAIN: 'auto', GOFLAGS: '-mod=readonly -buildvcs=false', GOWORK: 'off', ...(await goFolders(cache)) },
+    env: {
+      CGO_ENABLED: '0',
+      GOTOOLCHAIN: 'auto',
+      GOFLAGS: '-mod=readonly -buildvcs=false',
+      GOWORK: 'off',
+      ...(await goFolders(cache)),
+    },
     stdin: 'ignore',
     all: true,
     reject: false,
@@ -53,7 +64,12 @@ export async function buildBroker(target: string, cache: string, say: (line: str
 // Go refuses to work without a home. Its default folders are shared with the user's other builds, so they come first.
 async function goFolders(cache: string): Promise<Record<string, string>> {
   const { userHome } = readHost()
-  const usable = userHome !== undefined && (await access(userHome, constants.W_OK).then(() => true, () => false))
+  const usable =
+    userHome !== undefined &&
+    (await access(userHome, constants.W_OK).then(
+      () => true,
+      () => false,
+    ))
   if (usable) return {}
   return { GOPATH: join(cache, 'go'), GOCACHE: join(cache, 'go-build'), GOENV: 'off' }
 }

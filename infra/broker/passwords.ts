@@ -8,7 +8,9 @@ import { BROKER_USERS, type BrokerUser } from './permissions.ts'
 /** Reads `<home>/credentials/<user>.json`, and makes those that are missing (0600, in a folder 0700). */
 export async function keptPasswords(home: string): Promise<Record<BrokerUser, string>> {
   await makePrivateFolder(homePaths(home).credentials)
-  const entries = await Promise.all(BROKER_USERS.map(async (user) => [user, await keptPassword(home, user)] as const))
+  const entries = await Promise.all(
+    BROKER_USERS.map(async (user) => [user, await keptPassword(home, user)] as const),
+  )
   return Object.fromEntries(entries) as Record<BrokerUser, string>
 }
 

@@ -176,7 +176,14 @@ const TABLE: Record<Exclude<BrokerUser, 'admin'>, { publish: string[]; subscribe
   },
 }
 
-const ANSWERING: readonly BrokerUser[] = ['coordinator', 'allocator', 'worker', 'submitter', 'vqpu', 'results']
+const ANSWERING: readonly BrokerUser[] = [
+  'coordinator',
+  'allocator',
+  'worker',
+  'submitter',
+  'vqpu',
+  'results',
+]
 
 /** What `user` may publish and subscribe to. */
 export function permissionsOf(user: BrokerUser): Permissions {

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
-import { QubusError } from '#shared/contract/errors.ts'
 import { homePaths } from '#shared/config/home.ts'
+import { QubusError } from '#shared/contract/errors.ts'
 import { findByArguments } from '../process/identity.ts'
 import { keptPort } from '../process/port.ts'
 import { prepareHome } from '../process/prepare-home.ts'
@@ -52,11 +52,19 @@ export async function startBroker(given: BrokerOptions): Promise<Broker> {
   for (let tries = 1; ; tries++) {
     const broker = await startOnce(options)
     if (broker !== 'port taken') return broker
-    if (tries === TRIES) throw new QubusError('UNREACHABLE', 'no port could be had for the broker: others take each before it starts')
+    if (tries === TRIES)
+      throw new QubusError(
+        'UNREACHABLE',
+        'no port could be had for the broker: others take each before it starts',
+      )
   }
 }
 
-async function adoptRunning({ home, host = '127.0.0.1', signal }: BrokerOptions): Promise<Broker | undefined> {
+async function adoptRunning({
+  home,
+  host = '127.0.0.1',
+  signal,
+}: BrokerOptions): Promise<Broker | undefined> {
   const paths = homePaths(home)
   const identity = findByArguments('--config', paths.brokerConfig)
   if (identity === undefined) return undefined
@@ -72,11 +80,25 @@ async function startOnce(options: BrokerOptions): Promise<Broker | 'port taken'>
   const paths = homePaths(home)
   const port = await keptPort(paths.brokerPort, host)
   const passwords = await keptPasswords(home)
-  const config = { name: brokerName(home), host, port, storeDir: paths.brokerStore, logFile: logOf(home), maxFileBytes, passwords }
+  const config = {
+    name: brokerName(home),
+    host,
+    port,
+    storeDir: paths.brokerStore,
+    logFile: logOf(home),
+    maxFileBytes,
+    passwords,
+  }
   await writePrivate(paths.brokerConfig, brokerConfig(config))
   const said = `${paths.logs}/broker.out`
   await writePrivate(said, '')
-  const server = launchServer({ file: binary, args: ['--config', paths.brokerConfig], env: {}, cwd: paths.broker, log: said })
+  const server = launchServer({
+    file: binary,
+    args: ['--config', paths.brokerConfig],
+    env: {},
+    cwd: paths.broker,
+    log: said,
+  })
   try {
     await ready(server, home, host, port, signal)
   } catch (error) {
@@ -90,13 +112,23 @@ async function startOnce(options: BrokerOptions): Promise<Broker | 'port taken'>
 }
 
 /** Resolves when it answers under its own name, or has ended. */
-async function ready(server: ServerProcess, home: string, host: string, port: number, signal?: AbortSignal): Promise<void> {
+async function ready(
+  server: ServerProcess,
+  home: string,
+  host: string,
+  port: number,
+  signal?: AbortSignal,
+): Promise<void> {
   const until = performance.now() + READY_MS
   while (server.alive()) {
     signal?.throwIfAborted()
     const hello = await greeting(host, port)
     if (hello?.server_name === brokerName(home) && hello.jetstream) return
-    if (performance.now() > until) throw new QubusError('UNREACHABLE', `the broker is not ready after ${READY_MS / 1000} s: see ${logOf(home)}`)
+    if (performance.now() > until)
+      throw new QubusError(
+        'UNREACHABLE',
+        `the broker is not ready after ${READY_MS / 1000} s: see ${logOf(home)}`,
+      )
     await pause(15)
   }
 }
@@ -106,7 +138,13 @@ const STOP = [
   { signal: 'SIGKILL', waitMs: 5_000 },
 ] as const
 
-async function finish(server: ServerProcess, home: string, host: string, port: number, adopted: boolean): Promise<Broker> {
+async function finish(
+  server: ServerProcess,
+  home: string,
+  host: string,
+  port: number,
+  adopted: boolean,
+): Promise<Broker> {
   const paths = homePaths(home)
   const url = `nats://${host}:${port}`
   await writePrivate(paths.connection, `${JSON.stringify({ url, pid: server.pid })}\n`)

@@ -14,8 +14,19 @@ export const SUPERUSER = 'qubus'
  * Runs initdb into a draft beside the data folder, which then takes its name: a crash in between leaves no half of one.
  * @throws QubusError `UNREACHABLE` with what initdb said.
  */
-export async function initialise({ initdb }: Installation, { data, owner }: ServerUser, password: string, sync = true): Promise<void> {
-  if (await access(join(data, 'PG_VERSION')).then(() => true, () => false)) return
+export async function initialise(
+  { initdb }: Installation,
+  { data, owner }: ServerUser,
+  password: string,
+  sync = true,
+): Promise<void> {
+  if (
+    await access(join(data, 'PG_VERSION')).then(
+      () => true,
+      () => false,
+    )
+  )
+    return
   const draft = `${data}.draft`
   await rm(draft, { recursive: true, force: true })
   await mkdir(draft, { mode: 0o700 })
@@ -32,7 +43,13 @@ export async function initialise({ initdb }: Installation, { data, owner }: Serv
   await rename(draft, data)
 }
 
-async function runInitdb(initdb: string, data: string, passwordFile: string, owner: ServerUser['owner'], sync: boolean): Promise<void> {
+async function runInitdb(
+  initdb: string,
+  data: string,
+  passwordFile: string,
+  owner: ServerUser['owner'],
+  sync: boolean,
+): Promise<void> {
   const args = [
     ...['--pgdata', data, '--username', SUPERUSER, '--pwfile', passwordFile, '--auth', 'scram-sha-256'],
     // PostgreSQL's own locale: the same order of text on every host.
@@ -52,5 +69,7 @@ async function runInitdb(initdb: string, data: string, passwordFile: string, own
   const advice = result.all?.includes('could not look up effective user ID')
     ? '\nPostgreSQL needs a user that has a name; set QUBUS_DATABASE_URL to use one elsewhere'
     : ''
-  throw new QubusError('UNREACHABLE', `initdb failed: ${result.all || result.shortMessage}${advice}`, { cause: result })
+  throw new QubusError('UNREACHABLE', `initdb failed: ${result.all || result.shortMessage}${advice}`, {
+    cause: result,
+  })
 }

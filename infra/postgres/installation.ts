@@ -30,7 +30,11 @@ async function platformPackage(): Promise<{ source: string; version: string }> {
     return { source: join(root, 'native'), version }
   } catch (cause) {
     const advice = 'set QUBUS_DATABASE_URL to a PostgreSQL elsewhere'
-    throw new QubusError('UNREACHABLE', `no PostgreSQL for this machine: the package ${name} is missing; ${advice}`, { cause })
+    throw new QubusError(
+      'UNREACHABLE',
+      `no PostgreSQL for this machine: the package ${name} is missing; ${advice}`,
+      { cause },
+    )
   }
 }
 
@@ -53,7 +57,10 @@ async function copyWhole(source: string, target: string): Promise<void> {
 }
 
 async function makeLinks(source: string, target: string): Promise<void> {
-  const links = JSON.parse(await readFile(join(source, 'pg-symlinks.json'), 'utf8')) as { source: string; target: string }[]
+  const links = JSON.parse(await readFile(join(source, 'pg-symlinks.json'), 'utf8')) as {
+    source: string
+    target: string
+  }[]
   for (const link of links) {
     const place = link.target.replace(/^native\//, '')
     await rm(join(target, place), { force: true })
@@ -67,10 +74,14 @@ async function openToAll(folder: string): Promise<void> {
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name)
     if (entry.isDirectory()) await openToAll(path)
-    else if (entry.isFile()) await chmod(path, basename(folder) === 'bin' || entry.name.includes('.so') ? 0o755 : 0o644)
+    else if (entry.isFile())
+      await chmod(path, basename(folder) === 'bin' || entry.name.includes('.so') ? 0o755 : 0o644)
   }
 }
 
 function exists(file: string): Promise<boolean> {
-  return access(file).then(() => true, () => false)
+  return access(file).then(
+    () => true,
+    () => false,
+  )
 }

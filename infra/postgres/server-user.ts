@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto'
 import { chmod, lstat, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { QubusError } from '#shared/contract/errors.ts'
 import { homePaths } from '#shared/config/home.ts'
+import { QubusError } from '#shared/contract/errors.ts'
 import { lettingPass } from '../process/prepare-home.ts'
 
 export type ServerUser = {
@@ -66,5 +66,8 @@ async function unprivilegedUser(): Promise<{ uid: number; gid: number }> {
     const [, , uid, gid] = users.find((fields) => fields[0] === name) ?? []
     if (uid !== undefined && uid !== '0') return { uid: Number(uid), gid: Number(gid) }
   }
-  throw new QubusError('UNREACHABLE', 'PostgreSQL does not run as root, and there is no user "postgres" or "nobody" to run it as')
+  throw new QubusError(
+    'UNREACHABLE',
+    'PostgreSQL does not run as root, and there is no user "postgres" or "nobody" to run it as',
+  )
 }

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Client } from 'pg'
 import { readEnvironment } from '#shared/config/environment.ts'
-import { QubusError } from '#shared/contract/errors.ts'
 import { credentialsFile, homePaths } from '#shared/config/home.ts'
+import { QubusError } from '#shared/contract/errors.ts'
 import { findByArguments } from '../process/identity.ts'
 import { keptPort } from '../process/port.ts'
 import { prepareHome } from '../process/prepare-home.ts'
@@ -54,7 +54,10 @@ const TRIES = 20
  * Writes `<home>/credentials/postgres.json` (0600): `{url}`.
  * @throws QubusError `UNREACHABLE` with the end of PostgreSQL's log when it ends instead.
  */
-export async function startPostgres({ cache = readEnvironment().cache, ...given }: PostgresOptions): Promise<Postgres> {
+export async function startPostgres({
+  cache = readEnvironment().cache,
+  ...given
+}: PostgresOptions): Promise<Postgres> {
   const options = { ...given, cache, home: await prepareHome(given.home) }
   const paths = homePaths(options.home)
   const user = await serverUserFor(options.home, cache)
@@ -65,7 +68,11 @@ export async function startPostgres({ cache = readEnvironment().cache, ...given 
     const port = Number(await readFile(paths.postgresPort, 'utf8'))
     const postgres = await finish(options, user, server, port, password, running !== undefined)
     if (postgres !== undefined) return postgres
-    const last = (await readFile(logOf(options.home), 'utf8').catch(() => '')).trimEnd().split('\n').slice(-8).join('\n')
+    const last = (await readFile(logOf(options.home), 'utf8').catch(() => ''))
+      .trimEnd()
+      .split('\n')
+      .slice(-8)
+      .join('\n')
     if (tries < TRIES && PASSING.some((words) => last.includes(words))) {
       await pause(tries * 50)
       continue
@@ -74,7 +81,11 @@ export async function startPostgres({ cache = readEnvironment().cache, ...given 
   }
 }
 
-async function launch({ home, cache, sync }: PostgresOptions & { cache: string }, user: ServerUser, password: string): Promise<ServerProcess> {
+async function launch(
+  { home, cache, sync }: PostgresOptions & { cache: string },
+  user: ServerUser,
+  password: string,
+): Promise<ServerProcess> {
   const installation = await installPostgres(user.programs)
   await initialise(installation, user, password, sync)
   const port = await keptPort(homePaths(home).postgresPort, HOST)
@@ -106,7 +117,10 @@ async function finish(
     if (!adopted) await stop()
     throw error
   }
-  await writePrivate(credentialsFile(home, 'postgres'), `${JSON.stringify({ user: SUPERUSER, password, url })}\n`)
+  await writePrivate(
+    credentialsFile(home, 'postgres'),
+    `${JSON.stringify({ user: SUPERUSER, password, url })}\n`,
+  )
   return {
     url,
     port,
@@ -127,12 +141,21 @@ const STOP = [
   { signal: 'SIGKILL', waitMs: 5_000 },
 ] as const
 
-async function ready(server: ServerProcess, url: string, home: string, signal?: AbortSignal): Promise<boolean> {
+async function ready(
+  server: ServerProcess,
+  url: string,
+  home: string,
+  signal?: AbortSignal,
+): Promise<boolean> {
   const until = performance.now() + READY_MS
   while (server.alive()) {
     signal?.throwIfAborted()
     if (await answers(url)) return true
-    if (performance.now() > until) throw new QubusError('UNREACHABLE', `PostgreSQL is not ready after ${READY_MS / 1000} s: see ${logOf(home)}`)
+    if (performance.now() > until)
+      throw new QubusError(
+        'UNREACHABLE',
+        `PostgreSQL is not ready after ${READY_MS / 1000} s: see ${logOf(home)}`,
+      )
     await pause(15)
   }
   return false

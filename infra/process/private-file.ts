@@ -2,7 +2,11 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, open, rename } from 'node:fs/promises'
 
-export async function writePrivate(file: string, content: string, owner?: { uid: number; gid: number }): Promise<void> {
+export async function writePrivate(
+  file: string,
+  content: string,
+  owner?: { uid: number; gid: number },
+): Promise<void> {
   const draft = `${file}.${randomBytes(6).toString('hex')}`
   const handle = await open(draft, 'wx', 0o600)
   try {

@@ -85,7 +85,10 @@ function serverProcess(identity: ProcessIdentity, exited: Promise<void>): Server
         if (!alive()) break
         kill(signal)
         const given = new AbortController()
-        await Promise.race([exited, pause(waitMs, undefined, { ref: true, signal: given.signal }).catch(() => {})])
+        await Promise.race([
+          exited,
+          pause(waitMs, undefined, { ref: true, signal: given.signal }).catch(() => {}),
+        ])
         given.abort()
       }
     },

@@ -26,16 +26,22 @@ export type ActorLaunch = {
 export async function startActor({ actor, args, home, log }: ActorLaunch): Promise<RunningProcess> {
   const output = openLog(log)
   try {
-    const child = spawn(process.execPath, ['--enable-source-maps', '--disable-warning=ExperimentalWarning', actorFile(actor), ...args], {
-      env: { ...process.env, QUBUS_HOME: home },
-      // A process group of its own: Ctrl-C at the terminal is the supervisor's to handle.
-      detached: true,
-      stdio: ['ignore', output, output],
-    })
+    const child = spawn(
+      process.execPath,
+      ['--enable-source-maps', '--disable-warning=ExperimentalWarning', actorFile(actor), ...args],
+      {
+        env: { ...process.env, QUBUS_HOME: home },
+        // A process group of its own: Ctrl-C at the terminal is the supervisor's to handle.
+        detached: true,
+        stdio: ['ignore', output, output],
+      },
+    )
     const identity = child.pid === undefined ? undefined : identityOf(child.pid)
     if (identity === undefined) {
       const [error] = (await once(child, 'error').catch((cause: unknown) => [cause])) as [Error]
-      throw new QubusError('UNREACHABLE', `the process of ${actor} could not be made: ${error.message}`, { cause: error })
+      throw new QubusError('UNREACHABLE', `the process of ${actor} could not be made: ${error.message}`, {
+        cause: error,
+      })
     }
     const exited = new Promise<string>((resolve) => {
       child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code}` : signal))

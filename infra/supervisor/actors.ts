@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { startActor } from './actor-process.ts'
 import { supervisorFiles } from './files.ts'
 import { readJson, removeFile, writeJson } from './json-file.ts'
-import { keep, type Keeper } from './keeper.ts'
+import { type Keeper, keep } from './keeper.ts'
 import type { PlannedActor } from './plan.ts'
 import { isAlive, ProcessIdentity } from './process-identity.ts'
 import { adopt, endProcess, type RunningProcess } from './running-process.ts'
@@ -15,7 +15,11 @@ const GRACE_MS = 25_000
 const Note = z.object({ identity: ProcessIdentity, args: z.array(z.string()) })
 
 /** One that was started with the same arguments is taken over; another one is replaced. */
-export async function keepActor(planned: PlannedActor, home: string, say: (text: string) => void): Promise<Keeper> {
+export async function keepActor(
+  planned: PlannedActor,
+  home: string,
+  say: (text: string) => void,
+): Promise<Keeper> {
   const files = supervisorFiles(home)
   const { name, actor, args } = planned
   const file = files.process(name)
@@ -35,7 +39,12 @@ export async function keepActor(planned: PlannedActor, home: string, say: (text:
   )
 }
 
-async function leftover(file: string, args: string[], say: (text: string) => void, name: string): Promise<RunningProcess | undefined> {
+async function leftover(
+  file: string,
+  args: string[],
+  say: (text: string) => void,
+  name: string,
+): Promise<RunningProcess | undefined> {
   const note = readJson(file, Note)
   if (note === undefined || !isAlive(note.identity)) return undefined
   const running = adopt(note.identity)
@@ -73,7 +82,9 @@ export async function endUnplanned(home: string, planned: PlannedActor[]): Promi
 
 function namesIn(folder: string): string[] {
   try {
-    return readdirSync(folder).filter((file) => file.endsWith('.json')).map((file) => file.slice(0, -'.json'.length))
+    return readdirSync(folder)
+      .filter((file) => file.endsWith('.json'))
+      .map((file) => file.slice(0, -'.json'.length))
   } catch {
     return []
   }

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { Environment } from '#shared/config/environment.ts'
 import { ERRORS, type ErrorCode, QubusError } from '#shared/contract/errors.ts'
 import { makePrivateFolder } from '../process/private-file.ts'
-import { supervisorFiles, SupervisorState, type Summary } from './files.ts'
+import { type Summary, SupervisorState, supervisorFiles } from './files.ts'
 import { readJson } from './json-file.ts'
 import { openLog, tailOf } from './log-file.ts'
 import type { Counts } from './plan.ts'
@@ -15,21 +15,30 @@ import { identityOf, isAlive, type ProcessIdentity } from './process-identity.ts
 const POLL_MS = 50
 
 /** @throws QubusError what kept the system from starting. */
-export async function detach(environment: Environment, counts: Counts, cluster: string | undefined): Promise<Summary> {
+export async function detach(
+  environment: Environment,
+  counts: Counts,
+  cluster: string | undefined,
+): Promise<Summary> {
   const files = supervisorFiles(environment.home)
   for (const folder of [environment.home, files.logs]) await makePrivateFolder(folder)
   const output = openLog(files.log('supervisor'))
   const args = [fileURLToPath(new URL('./main.ts', import.meta.url)), JSON.stringify({ counts, cluster })]
-  const child = spawn(process.execPath, ['--enable-source-maps', '--disable-warning=ExperimentalWarning', ...args], {
-    cwd: environment.home,
-    env: { ...process.env, QUBUS_HOME: environment.home },
-    detached: true,
-    stdio: ['ignore', output, output],
-  })
+  const child = spawn(
+    process.execPath,
+    ['--enable-source-maps', '--disable-warning=ExperimentalWarning', ...args],
+    {
+      cwd: environment.home,
+      env: { ...process.env, QUBUS_HOME: environment.home },
+      detached: true,
+      stdio: ['ignore', output, output],
+    },
+  )
   closeSync(output)
   child.unref()
   const supervisor = child.pid === undefined ? undefined : identityOf(child.pid)
-  if (supervisor === undefined) throw new QubusError('UNREACHABLE', 'the process of the supervisor could not be made')
+  if (supervisor === undefined)
+    throw new QubusError('UNREACHABLE', 'the process of the supervisor could not be made')
   return untilSystemReady(environment, supervisor)
 }
 
@@ -39,16 +48,23 @@ export async function untilSystemReady({ home }: Environment, supervisor: Proces
   for (;;) {
     const alive = isAlive(supervisor)
     const state = readJson(files.state, SupervisorState)
-    const its = state?.supervisor.pid === supervisor.pid && state.supervisor.startTicks === supervisor.startTicks ? state : undefined
+    const its =
+      state?.supervisor.pid === supervisor.pid && state.supervisor.startTicks === supervisor.startTicks
+        ? state
+        : undefined
     if (its?.phase === 'ready' && its.summary) return its.summary
-    if (its?.phase === 'stopping') throw new QubusError('UNREACHABLE', 'the system is being stopped: try again when qubus down is through')
+    if (its?.phase === 'stopping')
+      throw new QubusError('UNREACHABLE', 'the system is being stopped: try again when qubus down is through')
     if (!alive) throw failure(its, files.log('supervisor'))
     await pause(POLL_MS)
   }
 }
 
 function failure(state: SupervisorState | undefined, log: string): QubusError {
-  const { code, message } = state?.error ?? { code: 'UNREACHABLE', message: `the supervisor ended; the end of ${log}:\n${tailOf(log)}` }
+  const { code, message } = state?.error ?? {
+    code: 'UNREACHABLE',
+    message: `the supervisor ended; the end of ${log}:\n${tailOf(log)}`,
+  }
   const known = code in ERRORS && code !== 'INTERNAL' ? (code as ErrorCode) : 'UNREACHABLE'
   return new QubusError(known, message, { facts: { log } })
 }

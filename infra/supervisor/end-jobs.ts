@@ -23,7 +23,9 @@ async function listAllocators(nc: NatsConnection): Promise<string[]> {
   const until = performance.now() + LISTING_MS
   for (;;) {
     const { actors } = await readRegistry(nc).catch(() => ({ actors: new Map<string, never>() }))
-    const found = [...actors.values()].filter((entry: { name: string; state: string }) => entry.name === 'allocator' && entry.state === 'ready')
+    const found = [...actors.values()].filter(
+      (entry: { name: string; state: string }) => entry.name === 'allocator' && entry.state === 'ready',
+    )
     if (found.length > 0 || performance.now() > until) return found.map((entry: { id: string }) => entry.id)
     await pause(200)
   }

@@ -2,7 +2,7 @@
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { QubusError } from '#shared/contract/errors.ts'
-import { type ProcessIdentity, ProcessIdentity as Identity, identityOf, isAlive } from './process-identity.ts'
+import { ProcessIdentity as Identity, identityOf, isAlive, type ProcessIdentity } from './process-identity.ts'
 
 export type HomeLock = Disposable & { readonly owner: ProcessIdentity }
 
@@ -76,7 +76,9 @@ function readLock(path: string): ProcessIdentity | undefined {
 }
 
 function same(a: ProcessIdentity | undefined, b: ProcessIdentity | undefined): boolean {
-  return a?.pid === b?.pid && a?.startTicks === b?.startTicks && a?.bootId === b?.bootId && a?.host === b?.host
+  return (
+    a?.pid === b?.pid && a?.startTicks === b?.startTicks && a?.bootId === b?.bootId && a?.host === b?.host
+  )
 }
 
 function elsewhere(path: string, { host, pid }: ProcessIdentity): QubusError {

@@ -10,7 +10,13 @@ export type Awaited = { name: string; pid(): number | undefined }
 const POLL_MS = 100
 
 /** @throws QubusError `UNREACHABLE` naming who is not ready within `timeoutMs`; the signal's reason. */
-export async function untilReady(nc: NatsConnection, host: string, actors: Awaited[], timeoutMs: number, signal: AbortSignal): Promise<void> {
+export async function untilReady(
+  nc: NatsConnection,
+  host: string,
+  actors: Awaited[],
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<void> {
   const until = performance.now() + timeoutMs
   let missing: string[] = []
   while (performance.now() < until) {
@@ -19,13 +25,19 @@ export async function untilReady(nc: NatsConnection, host: string, actors: Await
     if (missing.length === 0) return
     await pause(POLL_MS)
   }
-  throw new QubusError('UNREACHABLE', `not ready after ${Math.round(timeoutMs / 1000)} s: ${missing.join(', ')}`, { facts: { missing } })
+  throw new QubusError(
+    'UNREACHABLE',
+    `not ready after ${Math.round(timeoutMs / 1000)} s: ${missing.join(', ')}`,
+    { facts: { missing } },
+  )
 }
 
 /** Names of what is missing. */
 export function notReady(registry: RegistryView | undefined, host: string, actors: Awaited[]): string[] {
   const ready = [...(registry?.actors.values() ?? [])].filter((entry) => entry.state === 'ready')
-  const missing = actors.filter(({ pid }) => !ready.some((entry) => entry.host === host && entry.pid === pid()))
+  const missing = actors.filter(
+    ({ pid }) => !ready.some((entry) => entry.host === host && entry.pid === pid()),
+  )
   const worker = ready.some((entry) => entry.name === 'worker')
   return [...missing.map(({ name }) => name), ...(worker ? [] : ['worker'])]
 }

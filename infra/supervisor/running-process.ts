@@ -21,7 +21,12 @@ async function watch(identity: ProcessIdentity): Promise<string> {
 }
 
 /** Asks it to end with `signal`; after `graceMs`, or when `force` is aborted, it is killed. Resolves when it is gone. */
-export async function endProcess(running: RunningProcess, signal: NodeJS.Signals, graceMs: number, force?: AbortSignal): Promise<void> {
+export async function endProcess(
+  running: RunningProcess,
+  signal: NodeJS.Signals,
+  graceMs: number,
+  force?: AbortSignal,
+): Promise<void> {
   if (!signalProcess(running.identity, signal)) return
   const over = AbortSignal.any([AbortSignal.timeout(graceMs), ...(force ? [force] : [])])
   const kill = (): void => void signalProcess(running.identity, 'SIGKILL')

@@ -4,7 +4,7 @@ import type { Environment } from '#shared/config/environment.ts'
 import { findBroker } from '../broker/find-broker.ts'
 import { startBroker } from '../broker/start-broker.ts'
 import { startPostgres } from '../postgres/start-postgres.ts'
-import { keep, type Keeper } from './keeper.ts'
+import { type Keeper, keep } from './keeper.ts'
 import { identityOf } from './process-identity.ts'
 import type { RunningProcess } from './running-process.ts'
 
@@ -13,15 +13,25 @@ export type Server = { keeper: Keeper; address(): string }
 type Say = (text: string) => void
 
 /** @throws QubusError `UNREACHABLE` when it can't be started. */
-export async function keepBroker({ home, cache }: Environment, say: Say, signal: AbortSignal): Promise<Server> {
+export async function keepBroker(
+  { home, cache }: Environment,
+  say: Say,
+  signal: AbortSignal,
+): Promise<Server> {
   const binary = await findBroker({ cache, say, signal })
-  return keepServer({ name: 'broker', start: () => startBroker({ home, binary }), endWith: 'SIGTERM', graceMs: 15_000 }, say)
+  return keepServer(
+    { name: 'broker', start: () => startBroker({ home, binary }), endWith: 'SIGTERM', graceMs: 15_000 },
+    say,
+  )
 }
 
 /** @throws QubusError `UNREACHABLE` when it can't be started. */
 export function keepPostgres({ home, cache }: Environment, say: Say): Promise<Server> {
   // SIGINT is Postgres' fast shutdown: sessions are ended, what was committed is on disk.
-  return keepServer({ name: 'postgres', start: () => startPostgres({ home, cache }), endWith: 'SIGINT', graceMs: 30_000 }, say)
+  return keepServer(
+    { name: 'postgres', start: () => startPostgres({ home, cache }), endWith: 'SIGINT', graceMs: 30_000 },
+    say,
+  )
 }
 
 type Started = { url: string; pid: number; exited: Promise<void> }

@@ -1,8 +1,8 @@
 /** Stops what `up` started, whether or not its supervisor still lives. */
 import { existsSync, readdirSync, realpathSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { homePaths } from '#shared/config/home.ts'
 import { type Environment, readEnvironment } from '#shared/config/environment.ts'
+import { homePaths } from '#shared/config/home.ts'
 import { QubusError } from '#shared/contract/errors.ts'
 import { ActorName } from '#shared/contract/registry.ts'
 import { serverUserFor } from '../postgres/server-user.ts'
@@ -20,9 +20,13 @@ const PATIENCE_MS = 130_000
 const FORCED_MS = 20_000
 
 /** False when nothing ran. @throws QubusError `UNREACHABLE` when something could not be ended. */
-export async function stopHome(home: string, say: (text: string) => void, signal: AbortSignal): Promise<boolean> {
+export async function stopHome(
+  home: string,
+  say: (text: string) => void,
+  signal: AbortSignal,
+): Promise<boolean> {
   if (!existsSync(home)) return false
-  process.env['QUBUS_HOME'] = realpathSync(home)
+  process.env.QUBUS_HOME = realpathSync(home)
   const environment = readEnvironment()
   const files = supervisorFiles(environment.home)
   const supervisor = lockHolder(files.lock)
@@ -34,7 +38,8 @@ export async function stopHome(home: string, say: (text: string) => void, signal
   if (!left.any) return false
   say('a supervisor ended without its system: ending what it left')
   const lock = takeLock(files.lock)
-  if ('heldBy' in lock) throw new QubusError('UNREACHABLE', 'a supervisor has just been started here: try again')
+  if ('heldBy' in lock)
+    throw new QubusError('UNREACHABLE', 'a supervisor has just been started here: try again')
   using _ = lock
   const system = await startSystem({ environment, actors: left.actors, say, signal })
   await system.stop(signal)
@@ -67,10 +72,15 @@ async function leftovers({ home, cache }: Environment): Promise<{ any: boolean; 
     const actor = ActorName.safeParse(name.replace(/-\d+$/, '')).data
     return actor === undefined ? [] : [{ name, actor, args }]
   })
-  const servers = findByArguments('--config', paths.brokerConfig) ?? findByArguments('-D', (await serverUserFor(home, cache)).data)
+  const servers =
+    findByArguments('--config', paths.brokerConfig) ??
+    findByArguments('-D', (await serverUserFor(home, cache)).data)
   const any = actors.length > 0 || servers !== undefined || hasJobs(paths.jobs)
   const allocator = actors.some(({ actor }) => actor === 'allocator')
-  return { any, actors: allocator ? actors : [...actors, { name: 'allocator', actor: 'allocator', args: [] }] }
+  return {
+    any,
+    actors: allocator ? actors : [...actors, { name: 'allocator', actor: 'allocator', args: [] }],
+  }
 }
 
 function hasJobs(folder: string): boolean {

@@ -1,16 +1,16 @@
 /** A supervisor's life: takes the home, starts the system, watches until a signal says stop, leaves nothing behind. */
 import { mkdirSync, realpathSync } from 'node:fs'
+import { loadCluster } from '#shared/cluster/load-cluster.ts'
 import type { Environment } from '#shared/config/environment.ts'
 import { readEnvironment } from '#shared/config/environment.ts'
-import { loadCluster } from '#shared/cluster/load-cluster.ts'
 import { QubusError } from '#shared/contract/errors.ts'
 import { endUnplanned } from './actors.ts'
-import { supervisorFiles, type Summary, type SupervisorState } from './files.ts'
+import { type Summary, type SupervisorState, supervisorFiles } from './files.ts'
 import { takeLock } from './home-lock.ts'
 import { removeFile, writeJson } from './json-file.ts'
 import { type Counts, planActors } from './plan.ts'
 import type { ProcessIdentity } from './process-identity.ts'
-import { startSystem, type System } from './system.ts'
+import { type System, startSystem } from './system.ts'
 
 export type SuperviseOptions = {
   counts: Counts
@@ -35,7 +35,8 @@ export async function supervise({ counts, cluster, say, onReady }: SuperviseOpti
   const lock = takeLock(files.lock)
   if ('heldBy' in lock) return { taken: lock.heldBy }
   using _ = lock
-  const note = (state: Omit<SupervisorState, 'supervisor'>): void => writeJson(files.state, { supervisor: lock.owner, ...state })
+  const note = (state: Omit<SupervisorState, 'supervisor'>): void =>
+    writeJson(files.state, { supervisor: lock.owner, ...state })
   using signals = twoStageStop(say)
   note({ phase: 'starting' })
   let system: System | undefined
@@ -49,7 +50,10 @@ export async function supervise({ counts, cluster, say, onReady }: SuperviseOpti
     await aborted(signals.stopping)
   } catch (error) {
     if (!signals.stopping.aborted) {
-      const { code, message } = error instanceof QubusError ? error : { code: 'INTERNAL', message: String((error as Error).stack ?? error) }
+      const { code, message } =
+        error instanceof QubusError
+          ? error
+          : { code: 'INTERNAL', message: String((error as Error).stack ?? error) }
       await system?.stop(signals.force)
       note({ phase: 'failed', error: { code, message } })
       throw error
@@ -65,7 +69,7 @@ export async function supervise({ counts, cluster, say, onReady }: SuperviseOpti
 function ownHome(): Environment {
   const { home } = readEnvironment()
   mkdirSync(home, { recursive: true, mode: 0o700 })
-  process.env['QUBUS_HOME'] = realpathSync(home)
+  process.env.QUBUS_HOME = realpathSync(home)
   return readEnvironment()
 }
 

@@ -9,7 +9,7 @@ import { makePrivateFolder } from '../process/private-file.ts'
 import { keepActor } from './actors.ts'
 import { streamBudget } from './disk-budget.ts'
 import { endJobs } from './end-jobs.ts'
-import { supervisorFiles, type Summary } from './files.ts'
+import { type Summary, supervisorFiles } from './files.ts'
 import type { Keeper } from './keeper.ts'
 import { tailOf } from './log-file.ts'
 import type { PlannedActor } from './plan.ts'
@@ -53,13 +53,22 @@ export async function startSystem({ environment, actors, say, signal }: SystemOp
 type Kept = { broker: Server | undefined; postgres: Server | undefined; actors: Keeper[] }
 
 // All are waited for, so that one that fails leaves no other behind unseen.
-async function startServers(kept: Kept, environment: Environment, say: (text: string) => void, signal: AbortSignal): Promise<void> {
+async function startServers(
+  kept: Kept,
+  environment: Environment,
+  say: (text: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
   const starts = [
     environment.url === undefined
-      ? keepBroker(environment, say, signal).then((server) => { kept.broker = server })
+      ? keepBroker(environment, say, signal).then((server) => {
+          kept.broker = server
+        })
       : undefined,
     environment.databaseUrl === undefined
-      ? keepPostgres(environment, say).then((server) => { kept.postgres = server })
+      ? keepPostgres(environment, say).then((server) => {
+          kept.postgres = server
+        })
       : undefined,
   ]
   const failed = (await Promise.allSettled(starts)).find((result) => result.status === 'rejected')
@@ -92,7 +101,9 @@ async function whenReady(kept: Kept, environment: Environment, signal: AbortSign
 
 function notStarting(name: string, home: string): QubusError {
   const log = supervisorFiles(home).log(name)
-  return new QubusError('UNREACHABLE', `${name} does not stay up; the end of ${log}:\n${tailOf(log)}`, { facts: { actor: name, log } })
+  return new QubusError('UNREACHABLE', `${name} does not stay up; the end of ${log}:\n${tailOf(log)}`, {
+    facts: { actor: name, log },
+  })
 }
 
 function summaryOf({ broker, postgres }: Kept, { home, url, databaseUrl }: Environment): Summary {
@@ -104,7 +115,12 @@ function summaryOf({ broker, postgres }: Kept, { home, url, databaseUrl }: Envir
   }
 }
 
-async function stopAll(kept: Kept, environment: Environment, say: (text: string) => void, force?: AbortSignal): Promise<void> {
+async function stopAll(
+  kept: Kept,
+  environment: Environment,
+  say: (text: string) => void,
+  force?: AbortSignal,
+): Promise<void> {
   if (!force?.aborted && kept.actors.length > 0) await endAllJobs(environment, say, force)
   // Result storage last: what the others still write is stored.
   const [last, first] = partition(kept.actors, (keeper) => keeper.name.startsWith('results'))
@@ -114,12 +130,19 @@ async function stopAll(kept: Kept, environment: Environment, say: (text: string)
   await kept.broker?.keeper.stop(force)
 }
 
-async function endAllJobs(environment: Environment, say: (text: string) => void, force?: AbortSignal): Promise<void> {
+async function endAllJobs(
+  environment: Environment,
+  say: (text: string) => void,
+  force?: AbortSignal,
+): Promise<void> {
   try {
     await using bus = await connectBus(await connectionFor('admin', environment), 'supervisor', 5_000)
     const ended = endJobs(bus.nc, say)
-    const forced = new Promise<true>((resolve) => force?.addEventListener('abort', () => resolve(true), { once: true }))
-    if (!(await Promise.race([ended, forced]))) say('no allocator answered: jobs may be left (qubus up, then down, ends them)')
+    const forced = new Promise<true>((resolve) =>
+      force?.addEventListener('abort', () => resolve(true), { once: true }),
+    )
+    if (!(await Promise.race([ended, forced])))
+      say('no allocator answered: jobs may be left (qubus up, then down, ends them)')
   } catch (error) {
     say(`jobs could not be ended: ${(error as Error).message}`)
   }

@@ -21,7 +21,12 @@ const IN_FLIGHT = 4
 const BATCH = 900
 
 export async function openBare(port: number): Promise<Bare> {
-  const nc = await connect({ servers: `nats://127.0.0.1:${port}`, waitOnFirstConnect: true, reconnectTimeWait: 50, maxReconnectAttempts: 200 })
+  const nc = await connect({
+    servers: `nats://127.0.0.1:${port}`,
+    waitOnFirstConnect: true,
+    reconnectTimeWait: 50,
+    maxReconnectAttempts: 200,
+  })
   const manager = await jetstreamManager(nc)
   let queue: Waiting[] = []
   let busy = 0
@@ -32,13 +37,19 @@ export async function openBare(port: number): Promise<Bare> {
       const batch = queue.slice(0, BATCH)
       queue = queue.slice(BATCH)
       busy++
-      commit(nc, batch).then(
-        () => batch.forEach((each) => each.resolve()),
-        (error: unknown) => batch.forEach((each) => each.reject(error)),
-      ).finally(() => {
-        busy--
-        flush()
-      })
+      commit(nc, batch)
+        .then(
+          () => {
+            for (const each of batch) each.resolve()
+          },
+          (error: unknown) => {
+            for (const each of batch) each.reject(error)
+          },
+        )
+        .finally(() => {
+          busy--
+          flush()
+        })
     }
   }
   return {
@@ -54,7 +65,8 @@ export async function openBare(port: number): Promise<Bare> {
     async present(subjects) {
       const found = new Set<string>()
       try {
-        for await (const message of await manager.direct.getLastMessagesFor('RUNS', { multi_last: subjects })) found.add(message.subject)
+        for await (const message of await manager.direct.getLastMessagesFor('RUNS', { multi_last: subjects }))
+          found.add(message.subject)
       } catch (error) {
         if ((error as { code?: number }).code !== 404) throw error
       }
@@ -73,7 +85,9 @@ async function commit(nc: NatsConnection, batch: Waiting[]): Promise<void> {
     if (i + 1 < batch.length) nc.publish(subject, body, { headers: header })
     else {
       header.set('Nats-Batch-Commit', '1')
-      const reply = (await nc.request(subject, body, { headers: header, timeout: 30_000 })).json<{ error?: { description: string } }>()
+      const reply = (await nc.request(subject, body, { headers: header, timeout: 30_000 })).json<{
+        error?: { description: string }
+      }>()
       if (reply.error) throw new Error(reply.error.description)
     }
   }
@@ -89,8 +103,17 @@ export async function startBare(port: number): Promise<BareProgram> {
   const bare = await openBare(port)
   const manager = await jetstreamManager(bare.nc)
   await manager.streams.add({ name: 'TASKS', subjects: ['bare.task.>'], allow_atomic: true } as never)
-  await manager.streams.add({ name: 'RUNS', subjects: ['bare.run.>'], allow_atomic: true, allow_direct: true } as never)
-  await manager.consumers.add('TASKS', { durable_name: 'worker', ack_policy: AckPolicy.Explicit, max_ack_pending: 1000 })
+  await manager.streams.add({
+    name: 'RUNS',
+    subjects: ['bare.run.>'],
+    allow_atomic: true,
+    allow_direct: true,
+  } as never)
+  await manager.consumers.add('TASKS', {
+    durable_name: 'worker',
+    ack_policy: AckPolicy.Explicit,
+    max_ack_pending: 1000,
+  })
   const worker = fork(new URL('./bare-worker.ts', import.meta.url), [String(port)])
   await new Promise((resolve) => worker.once('message', resolve))
   let round = 0
@@ -111,7 +134,11 @@ export async function startBare(port: number): Promise<BareProgram> {
         },
       })
       const from = performance.now()
-      await Promise.all(Array.from({ length: tasks }, (_, i) => bare.publish(`bare.task.${name}.${i}`, pack({ i, name: 'noop', args: [i] }))))
+      await Promise.all(
+        Array.from({ length: tasks }, (_, i) =>
+          bare.publish(`bare.task.${name}.${i}`, pack({ i, name: 'noop', args: [i] })),
+        ),
+      )
       await finished
       const seconds = (performance.now() - from) / 1000
       reading.stop()

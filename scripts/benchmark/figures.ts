@@ -15,10 +15,19 @@ export function median(samples: readonly number[]): number {
 export function printFigure({ bench, value, unit, baseline, ratio }: Figure, json: boolean): void {
   const short = (n: number): number => Number(n.toPrecision(4))
   if (json) {
-    const line = { bench, value: short(value), unit, ...(baseline === undefined ? {} : { baseline: short(baseline) }), ...(ratio === undefined ? {} : { ratio: short(ratio) }) }
+    const line = {
+      bench,
+      value: short(value),
+      unit,
+      ...(baseline === undefined ? {} : { baseline: short(baseline) }),
+      ...(ratio === undefined ? {} : { ratio: short(ratio) }),
+    }
     console.log(JSON.stringify(line))
     return
   }
-  const against = ratio === undefined ? '' : `   baseline ${short(baseline ?? Number.NaN)} ${unit}, ratio ${ratio.toFixed(2)}`
+  const against =
+    ratio === undefined
+      ? ''
+      : `   baseline ${short(baseline ?? Number.NaN)} ${unit}, ratio ${ratio.toFixed(2)}`
   console.log(`${bench.padEnd(48)} ${String(short(value)).padStart(9)} ${unit}${against}`)
 }

@@ -1,6 +1,7 @@
 /** Latencies: of a step that depends on the one before, of a whole flow, of a circuit on a warm vQPU. */
-import { readAll } from '#shared/bus/direct.ts'
+
 import type { Bundle } from '#shared/bundle/index.ts'
+import { readAll } from '#shared/bus/direct.ts'
 import { openSession } from '#shared/client/session.ts'
 import { STREAM } from '#shared/contract/streams.ts'
 import { parseRecordSubject, record } from '#shared/contract/subjects.ts'
@@ -29,8 +30,14 @@ export async function measureFlows({ client }: BenchSystem, bundle: Bundle): Pro
   return quantiles('no-op flow, request to result', samples)
 }
 
-export async function measureCircuits(system: BenchSystem, bundle: Bundle, rounds: number): Promise<Figure[]> {
-  const launched = (await system.client.run('vqpu-launch', { id: 'bench', walltimeSeconds: 3600 })) as { id: string }
+export async function measureCircuits(
+  system: BenchSystem,
+  bundle: Bundle,
+  rounds: number,
+): Promise<Figure[]> {
+  const launched = (await system.client.run('vqpu-launch', { id: 'bench', walltimeSeconds: 3600 })) as {
+    id: string
+  }
   const samples: number[] = []
   for (let round = 0; round <= rounds; round++) {
     const run = await runOf(system, bundle, 'bench-circuits', { n: STEPS, device: launched.id })
@@ -40,7 +47,12 @@ export async function measureCircuits(system: BenchSystem, bundle: Bundle, round
   return quantiles('ghz5 x 1000 shots on a warm vQPU, in a flow', samples)
 }
 
-async function runOf({ client }: BenchSystem, bundle: Bundle, flow: string, params: unknown): Promise<string> {
+async function runOf(
+  { client }: BenchSystem,
+  bundle: Bundle,
+  flow: string,
+  params: unknown,
+): Promise<string> {
   const run = await client.request({ flow, bundle, params })
   await client.result(run)
   return run

@@ -12,14 +12,20 @@ import { measureTasks } from './throughput.ts'
 const NAMES = ['tasks', 'step', 'flow', 'circuit', 'engine'] as const
 
 const { values, positionals } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, rounds: { type: 'string', default: '5' }, tasks: { type: 'string', default: '10000' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '5' },
+    tasks: { type: 'string', default: '10000' },
+  },
   allowPositionals: true,
 })
 const rounds = Number(values.rounds)
 const tasks = Number(values.tasks)
 const unknown = positionals.find((name) => !(NAMES as readonly string[]).includes(name))
 if (unknown !== undefined || !(rounds >= 1) || !(tasks >= 1)) {
-  console.error(`bench: ${unknown === undefined ? '--rounds and --tasks want a number from 1' : `no benchmark ${unknown}`}; there is: ${NAMES.join(' ')}`)
+  console.error(
+    `bench: ${unknown === undefined ? '--rounds and --tasks want a number from 1' : `no benchmark ${unknown}`}; there is: ${NAMES.join(' ')}`,
+  )
   process.exit(2)
 }
 const wanted = new Set<string>(positionals.length > 0 ? positionals : NAMES)

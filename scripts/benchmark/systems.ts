@@ -15,7 +15,12 @@ export type BenchSystem = AsyncDisposable & { client: Client; home: string }
 /** A fresh system in a home under the temporary folder; gone afterwards. */
 export async function startSystem(): Promise<BenchSystem> {
   const home = await mkdtemp(join(tmpdir(), 'qubus-bench-'))
-  const qubus = (...args: string[]) => execa(process.execPath, [CLI, ...args], { env: { QUBUS_HOME: home }, stdout: 'ignore', stderr: 'inherit' })
+  const qubus = (...args: string[]) =>
+    execa(process.execPath, [CLI, ...args], {
+      env: { QUBUS_HOME: home },
+      stdout: 'ignore',
+      stderr: 'inherit',
+    })
   await qubus('up', '--detach')
   const client = await connect({ home })
   return {
@@ -36,8 +41,15 @@ export async function startBareBroker(cache: string): Promise<BareBroker> {
   const folder = await mkdtemp(join(tmpdir(), 'qubus-bare-'))
   const port = await freePort()
   const config = join(folder, 'nats-server.conf')
-  await writeFile(config, `host: 127.0.0.1\nport: ${port}\njetstream { store_dir: ${JSON.stringify(folder)}, sync_interval: always, max_buffered_size: 128MB }\n`)
-  const server = execa(await findBroker({ cache }), ['--config', config], { stdout: 'ignore', stderr: 'ignore', reject: false })
+  await writeFile(
+    config,
+    `host: 127.0.0.1\nport: ${port}\njetstream { store_dir: ${JSON.stringify(folder)}, sync_interval: always, max_buffered_size: 128MB }\n`,
+  )
+  const server = execa(await findBroker({ cache }), ['--config', config], {
+    stdout: 'ignore',
+    stderr: 'ignore',
+    reject: false,
+  })
   return {
     port,
     async [Symbol.asyncDispose]() {

@@ -4,7 +4,13 @@ import { startBare } from './bare.ts'
 import { type Figure, median } from './figures.ts'
 import type { BenchSystem } from './systems.ts'
 
-export async function measureTasks({ client }: BenchSystem, bundle: Bundle, barePort: number, tasks: number, rounds: number): Promise<Figure[]> {
+export async function measureTasks(
+  { client }: BenchSystem,
+  bundle: Bundle,
+  barePort: number,
+  tasks: number,
+  rounds: number,
+): Promise<Figure[]> {
   await using bare = await startBare(barePort)
   const ours: number[] = []
   const stored: number[] = []
@@ -27,7 +33,13 @@ export async function measureTasks({ client }: BenchSystem, bundle: Bundle, bare
   }
   const ratio = median(ours.map((each, i) => each / (theirs[i] ?? Number.NaN)))
   return [
-    { bench: `${tasks} no-op tasks, until the flow has its results`, value: median(ours), unit: 'tasks/s', baseline: median(theirs), ratio },
+    {
+      bench: `${tasks} no-op tasks, until the flow has its results`,
+      value: median(ours),
+      unit: 'tasks/s',
+      baseline: median(theirs),
+      ratio,
+    },
     { bench: `${tasks} no-op tasks, until all are in Postgres`, value: median(stored), unit: 'tasks/s' },
   ]
 }

@@ -33,7 +33,9 @@ function addSystem(program: Command, done: Done): void {
   program
     .command('up')
     .summary('start broker, Postgres and all actors')
-    .description('Starts the broker, Postgres and all actors, and supervises them until it is interrupted. On a home that runs already: says so.')
+    .description(
+      'Starts the broker, Postgres and all actors, and supervises them until it is interrupted. On a home that runs already: says so.',
+    )
     .option('--cluster <file>', 'cluster file with the pools; default: embedded, everything on this host')
     .option('--detach', 'leave a supervisor behind; return when all are ready')
     .option('--coordinators <n>', 'how many', wholeNumber('--coordinators', 1, 16))
@@ -132,14 +134,20 @@ function addCircuits(program: Command, done: Done): void {
     .option('--device <id>', 'a device, vqpu (any vQPU of the pool) or any', token('--device'), 'any')
     .option('--method <name>', "the engine's method")
     .option(...JSON_OPTION)
-    .action(async (files, options) => done(await (await import('./verbs/circuit-run.ts')).circuitRun(files, options)))
+    .action(async (files, options) =>
+      done(await (await import('./verbs/circuit-run.ts')).circuitRun(files, options)),
+    )
   circuit
     .command('check')
     .summary('read circuits without running them')
-    .description('Reads circuit files and says what they are, or what is wrong and where. Needs no running system.')
+    .description(
+      'Reads circuit files and says what they are, or what is wrong and where. Needs no running system.',
+    )
     .argument('<files...>', 'OpenQASM files')
     .option(...JSON_OPTION)
-    .action(async (files, options) => done(await (await import('./verbs/circuit-check.ts')).circuitCheck(files, options)))
+    .action(async (files, options) =>
+      done(await (await import('./verbs/circuit-check.ts')).circuitCheck(files, options)),
+    )
 
   const vqpu = program.command('vqpu').description('Virtual QPUs that outlive a run.')
   vqpu
@@ -158,7 +166,10 @@ function addCircuits(program: Command, done: Done): void {
   vqpu
     .command('drain')
     .description('Lets vQPUs finish what they have, then ends them.')
-    .argument('<devices...>', 'device ids, such as vqpu-1', (text: string, before: string[] | undefined) => [...(before ?? []), token('the device id')(text)])
+    .argument('<devices...>', 'device ids, such as vqpu-1', (text: string, before: string[] | undefined) => [
+      ...(before ?? []),
+      token('the device id')(text),
+    ])
     .option(...JSON_OPTION)
     .action(async (devices, options) => done(await (await import('./verbs/vqpu.ts')).drain(devices, options)))
   program

@@ -17,8 +17,21 @@ import { renderTable } from './terminal/table.ts'
 const CLI = fileURLToPath(new URL('./main.ts', import.meta.url))
 const FLOWS = fileURLToPath(new URL('../flows/', import.meta.url))
 
-type Circuit = { name: string; device: string; method: string; ms: number; counts: Record<string, number>; top: string; share: number; entropy: number }
-type Hybrid = { host: string; circuits: Circuit[]; rotations: { theta: number; measured: number; expected: number }[] }
+type Circuit = {
+  name: string
+  device: string
+  method: string
+  ms: number
+  counts: Record<string, number>
+  top: string
+  share: number
+  entropy: number
+}
+type Hybrid = {
+  host: string
+  circuits: Circuit[]
+  rotations: { theta: number; measured: number; expected: number }[]
+}
 
 surviveClosedPipes()
 const paint = painter(process.stdout)
@@ -69,14 +82,23 @@ async function run(client: Client, file: string, params: unknown): Promise<unkno
   const followed = await sendAndFollow(client, { ...prepared, params }, { label: prepared.name })
   if (!('outcome' in followed)) return undefined
   const { state, result, error, steps, seconds } = followed.outcome
-  print(`${paint(state === 'completed' ? 'green' : 'red', state)} in ${formatSeconds(seconds)}, ${steps} steps`)
+  print(
+    `${paint(state === 'completed' ? 'green' : 'red', state)} in ${formatSeconds(seconds)}, ${steps} steps`,
+  )
   if (error) say(describeFailure(error))
   return state === 'completed' ? result : undefined
 }
 
 async function showActors(client: Client): Promise<void> {
   const { actors } = await client.status()
-  print(renderTable({ head: ['actor', 'state', 'pid'], rows: actors.map(({ name, state, pid }) => [name, state, pid]), right: [2], borders }))
+  print(
+    renderTable({
+      head: ['actor', 'state', 'pid'],
+      rows: actors.map(({ name, state, pid }) => [name, state, pid]),
+      right: [2],
+      borders,
+    }),
+  )
 }
 
 function showHybrid({ circuits, rotations, host }: Hybrid): void {
@@ -85,7 +107,15 @@ function showHybrid({ circuits, rotations, host }: Hybrid): void {
   print(
     renderTable({
       head: ['circuit', 'device', 'method', 'ms in the engine', 'most frequent', 'share', 'entropy, bits'],
-      rows: circuits.map(({ name, device, method, ms, top, share, entropy }) => [name, short(device), method, ms.toFixed(2), top, share.toFixed(3), entropy.toFixed(3)]),
+      rows: circuits.map(({ name, device, method, ms, top, share, entropy }) => [
+        name,
+        short(device),
+        method,
+        ms.toFixed(2),
+        top,
+        share.toFixed(3),
+        entropy.toFixed(3),
+      ]),
       right: [3, 5, 6],
       borders,
     }),
@@ -99,7 +129,11 @@ function showHybrid({ circuits, rotations, host }: Hybrid): void {
   print(
     renderTable({
       head: ['theta', 'measured', 'expected'],
-      rows: rotations.map(({ theta, measured, expected }) => [theta.toFixed(3), measured.toFixed(3), expected.toFixed(3)]),
+      rows: rotations.map(({ theta, measured, expected }) => [
+        theta.toFixed(3),
+        measured.toFixed(3),
+        expected.toFixed(3),
+      ]),
       right: [0, 1, 2],
       borders,
     }),
@@ -112,5 +146,9 @@ function title(text: string): void {
 }
 
 async function qubus(...args: string[]): Promise<void> {
-  await execa(process.execPath, ['--disable-warning=ExperimentalWarning', CLI, ...args], { env: { QUBUS_HOME: home }, stdout: 'ignore', stderr: 'inherit' })
+  await execa(process.execPath, ['--disable-warning=ExperimentalWarning', CLI, ...args], {
+    env: { QUBUS_HOME: home },
+    stdout: 'ignore',
+    stderr: 'inherit',
+  })
 }

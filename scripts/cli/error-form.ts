@@ -9,7 +9,12 @@ export function errorForm(error: unknown): ErrorForm {
   if (!(error instanceof Error)) return { code: 'INTERNAL', message: String(error) }
   const own: unknown = (error as { code?: unknown }).code
   const code = error instanceof QubusError || error.name === 'CircuitError' ? String(own) : 'INTERNAL'
-  return { code, message: error.message, ...placeOf(error as object), ...placeOf((error as { facts?: object }).facts) }
+  return {
+    code,
+    message: error.message,
+    ...placeOf(error as object),
+    ...placeOf((error as { facts?: object }).facts),
+  }
 }
 
 export function failureForm({ code, message, facts }: Failure): ErrorForm {
@@ -24,10 +29,16 @@ function placeOf(facts: object | undefined): { line?: number; column?: number } 
 /** The message, its causes below it. A stack only for what is a bug of ours. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return `error: ${String(error)}`
-  const lines = [error instanceof QubusError ? `error: ${error.message}` : `error: ${error.stack ?? error.message}`]
+  const lines = [
+    error instanceof QubusError ? `error: ${error.message}` : `error: ${error.stack ?? error.message}`,
+  ]
   // Of bad input the message says all there is to know.
   if (error instanceof QubusError && ERRORS[error.code].kind === 'usage') return lines.join('\n')
-  for (let cause = error.cause, depth = 0; cause instanceof Error && depth < 4; cause = cause.cause, depth++) {
+  for (
+    let cause = error.cause, depth = 0;
+    cause instanceof Error && depth < 4;
+    cause = cause.cause, depth++
+  ) {
     if (!error.message.includes(cause.message)) lines.push(`  because: ${cause.message}`)
   }
   return lines.join('\n')
@@ -46,7 +57,8 @@ const PROJECT = new URL('../..', import.meta.url).pathname
 // Where in the flow's own files it came from: Node's frames and ours say nothing to the author.
 function authorsFrames(stack = ''): string[] {
   return stack.split('\n').filter((line) => {
-    const ours = line.includes('qubus:///') || line.includes(`${PROJECT}services/`) || line.includes(`${PROJECT}shared/`)
+    const ours =
+      line.includes('qubus:///') || line.includes(`${PROJECT}services/`) || line.includes(`${PROJECT}shared/`)
     return /^\s+at .*[/\\]/.test(line) && !ours && !line.includes('/node_modules/') && !line.includes('node:')
   })
 }

@@ -5,7 +5,7 @@ import type { RunRequest } from '#shared/client/request.ts'
 import { newRunId } from '#shared/contract/ids.ts'
 import { renderLogLine } from './log-line.ts'
 import { painter } from './terminal/colour.ts'
-import { type Progress, progressBar, type ProgressBar } from './terminal/progress-bar.ts'
+import { type Progress, type ProgressBar, progressBar } from './terminal/progress-bar.ts'
 
 export type Followed = { run: string; outcome: RunOutcome } | { run: string; interrupted: true }
 
@@ -19,7 +19,11 @@ export type FollowOptions = {
 // Log lines are published without waiting: the last ones may come just after the outcome.
 const LAST_LINES_MS = 60
 
-export async function sendAndFollow(client: Client, wanted: RunRequest, { label, onSent }: FollowOptions): Promise<Followed> {
+export async function sendAndFollow(
+  client: Client,
+  wanted: RunRequest,
+  { label, onSent }: FollowOptions,
+): Promise<Followed> {
   const run = wanted.run ?? newRunId()
   const over = new AbortController()
   const interrupt = new AbortController()
@@ -53,16 +57,28 @@ export function leftGoing(run: string): string {
 
 async function showLogs(client: Client, run: string, bar: ProgressBar, signal: AbortSignal): Promise<void> {
   const paint = painter(process.stderr)
-  for await (const line of client.logs(run, { follow: true, history: false, signal })) bar.above(renderLogLine(line, paint))
+  for await (const line of client.logs(run, { follow: true, history: false, signal }))
+    bar.above(renderLogLine(line, paint))
 }
 
-async function showProgress(client: Client, run: string, bar: ProgressBar, signal: AbortSignal): Promise<void> {
+async function showProgress(
+  client: Client,
+  run: string,
+  bar: ProgressBar,
+  signal: AbortSignal,
+): Promise<void> {
   for await (const event of client.events({ run, follow: true, since: Date.now(), signal })) {
     if (event.type === 'qubus.run.progress') bar.update(progressOf(event.data))
   }
 }
 
 function progressOf(data: unknown): Progress {
-  const { requested = 0, completed = 0, failed = 0, running, outstanding = 0 } = (data ?? {}) as Partial<Progress> & { outstanding?: number }
+  const {
+    requested = 0,
+    completed = 0,
+    failed = 0,
+    running,
+    outstanding = 0,
+  } = (data ?? {}) as Partial<Progress> & { outstanding?: number }
   return { requested, completed, failed, running: running ?? outstanding }
 }

@@ -26,7 +26,8 @@ function form(value: unknown, inside: object[]): unknown {
     return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')
   }
   const within = [...inside, value]
-  if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<unknown>, (item) => form(item, within))
+  if (ArrayBuffer.isView(value))
+    return Array.from(value as unknown as ArrayLike<unknown>, (item) => form(item, within))
   if (Array.isArray(value)) return value.map((item) => form(item, within) ?? null)
   if (value instanceof Set) return Array.from(value, (item) => form(item, within) ?? null)
   if (value instanceof Map) return formOfMap(value, within)
@@ -36,16 +37,23 @@ function form(value: unknown, inside: object[]): unknown {
 
 function formOfMap(map: Map<unknown, unknown>, within: object[]): unknown {
   const entries = [...map]
-  if (entries.every(([key]) => typeof key === 'string')) return formOfEntries(entries as Array<[string, unknown]>, within)
+  if (entries.every(([key]) => typeof key === 'string'))
+    return formOfEntries(entries as Array<[string, unknown]>, within)
   return entries.map((pair) => pair.map((item) => form(item, within) ?? null))
 }
 
 function formOfError(error: Error, within: object[]): unknown {
   const code: unknown = (error as { code?: unknown }).code
-  return { name: error.name, message: error.message, ...(code === undefined ? {} : { code: form(code, within) }) }
+  return {
+    name: error.name,
+    message: error.message,
+    ...(code === undefined ? {} : { code: form(code, within) }),
+  }
 }
 
 // An own `__proto__` stays a property.
 function formOfEntries(entries: Array<[string, unknown]>, within: object[]): unknown {
-  return Object.fromEntries(entries.filter(([, item]) => item !== undefined).map(([key, item]) => [key, form(item, within)]))
+  return Object.fromEntries(
+    entries.filter(([, item]) => item !== undefined).map(([key, item]) => [key, form(item, within)]),
+  )
 }

@@ -4,7 +4,11 @@ import { QubusError } from '#shared/contract/errors.ts'
 import { assertToken } from '#shared/contract/ids.ts'
 
 /** A whole number within bounds. */
-export function wholeNumber(option: string, least: number, most = Number.MAX_SAFE_INTEGER): (text: string) => number {
+export function wholeNumber(
+  option: string,
+  least: number,
+  most = Number.MAX_SAFE_INTEGER,
+): (text: string) => number {
   return (text) => {
     const value = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN
     if (value >= least && value <= most) return value
@@ -46,7 +50,10 @@ export function readParams(json: string | undefined, pairs: readonly string[] = 
   const base: unknown = json === undefined ? {} : parseJson(json)
   if (pairs.length === 0) return base
   if (typeof base !== 'object' || base === null || Array.isArray(base)) {
-    throw new QubusError('INVALID_OPTION', '-p key=value adds to an object, but --params is not one: write --params \'{"key": …}\'')
+    throw new QubusError(
+      'INVALID_OPTION',
+      '-p key=value adds to an object, but --params is not one: write --params \'{"key": …}\'',
+    )
   }
   return { ...base, ...Object.fromEntries(pairs.map(parsePair)) }
 }
@@ -67,7 +74,11 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(source)
   } catch (cause) {
-    throw new QubusError('INVALID_OPTION', `--params is not JSON: ${(cause as Error).message}; write --params '{"n": 3}', or -p n=3`, { cause })
+    throw new QubusError(
+      'INVALID_OPTION',
+      `--params is not JSON: ${(cause as Error).message}; write --params '{"n": 3}', or -p n=3`,
+      { cause },
+    )
   }
 }
 
@@ -77,7 +88,10 @@ export function readText(path: string): string {
     return readFileSync(path, 'utf8')
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code
-    const why = { ENOENT: 'there is no such file', EISDIR: 'it is a folder', EACCES: 'it may not be read' }[code ?? ''] ?? code
+    const why =
+      { ENOENT: 'there is no such file', EISDIR: 'it is a folder', EACCES: 'it may not be read' }[
+        code ?? ''
+      ] ?? code
     throw new QubusError('INVALID_OPTION', `${path}: ${why}`, { cause })
   }
 }

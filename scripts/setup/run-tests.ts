@@ -16,9 +16,14 @@ await runTests(findTestFiles(process.argv.slice(2)))
 
 function findTestFiles(patterns: string[]): string[] {
   const all = globSync('test/**/*.test.ts', { cwd: ROOT }).sort()
-  const wanted = all.filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)))
+  const wanted = all.filter(
+    (file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)),
+  )
   if (wanted.length > 0) return wanted.map((file) => `${ROOT}${file}`)
-  const why = patterns.length === 0 ? 'test/ has no *.test.ts' : `none of ${all.length} test files matches ${patterns.join(' ')}`
+  const why =
+    patterns.length === 0
+      ? 'test/ has no *.test.ts'
+      : `none of ${all.length} test files matches ${patterns.join(' ')}`
   process.stderr.write(`qubus: no tests: ${why}\n`)
   process.exit(1)
 }
@@ -30,7 +35,13 @@ async function runTests(files: string[]): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.abort())
   const tally = new Tally(files)
   const stream = run({ files, concurrency: 2, timeout: HANG_MS, cwd: ROOT, signal: ended.signal })
-  await pipeline(stream, (source) => tally.watch(source as AsyncIterable<TestEvent>), new spec(), process.stdout, { end: false })
+  await pipeline(
+    stream,
+    (source) => tally.watch(source as AsyncIterable<TestEvent>),
+    new spec(),
+    process.stdout,
+    { end: false },
+  )
   process.exitCode = tally.ok ? 0 : 1
 }
 
@@ -49,7 +60,7 @@ class Tally {
     let closing = false
     for await (const event of events) {
       if (event.type === 'test:pass' || event.type === 'test:fail') this.#count(event)
-      if (!closing && event.type === 'test:diagnostic' && String(event.data['message']).startsWith('tests ')) {
+      if (!closing && event.type === 'test:diagnostic' && String(event.data.message).startsWith('tests ')) {
         closing = true
         yield* this.#remarks().map(remark)
       }
@@ -58,14 +69,17 @@ class Tally {
   }
 
   #count({ type, data }: TestEvent): void {
-    const file = String(data['file'] ?? '')
-    if (type === 'test:fail' && data['todo'] === undefined) this.ok = false
+    const file = String(data.file ?? '')
+    if (type === 'test:fail' && data.todo === undefined) this.ok = false
     // A file without tests is reported as one passed test of the file's own name.
-    if (data['name'] === file || data['name'] === relative(ROOT, file)) return
+    if (data.name === file || data.name === relative(ROOT, file)) return
     this.#silent.delete(file)
-    const why = data['skip']
+    const why = data.skip
     if (why === undefined) this.#ran++
-    else this.#skipped.push(`skipped: ${String(data['name'])}: ${why === true || why === '' ? 'no reason given' : String(why)}`)
+    else
+      this.#skipped.push(
+        `skipped: ${String(data.name)}: ${why === true || why === '' ? 'no reason given' : String(why)}`,
+      )
   }
 
   #remarks(): string[] {

@@ -1,7 +1,8 @@
 /** Accepts a flow request: checks it, and records `requested`, or finds that it was accepted before. */
-import { CONTENT_TYPE } from '#shared/bus/headers.ts'
+
 import type { Delivery } from '#shared/bus/delivery.ts'
 import { readLast } from '#shared/bus/direct.ts'
+import { CONTENT_TYPE } from '#shared/bus/headers.ts'
 import { QubusError } from '#shared/contract/errors.ts'
 import type { Failure } from '#shared/contract/failure.ts'
 import { FlowRequest } from '#shared/contract/flow-request.ts'
@@ -24,14 +25,19 @@ export type Accepted = {
 }
 
 /** @throws QubusError `INVALID_REQUEST` for what is no request at all, `REQUEST_CONFLICT` when the run id has other parameters. */
-export async function acceptRequest(context: CoordinatorContext, run: string, delivery: Delivery): Promise<Accepted> {
+export async function acceptRequest(
+  context: CoordinatorContext,
+  run: string,
+  delivery: Delivery,
+): Promise<Accepted> {
   assertToken('the run id', run)
   const request = readRequest(delivery)
   const payload = await payloadOf(context, request)
   const digest = requestDigest(request.flow, request.bundle, payload)
   const { nc } = context.actor.bus
   const known = delivery.deliveries > 1 ? await readLast(nc, STREAM.runs, record(run).requested) : undefined
-  if (known) return { requested: sameOrConflict(run, decode(RequestedRecord, known.data), digest), fresh: false }
+  if (known)
+    return { requested: sameOrConflict(run, decode(RequestedRecord, known.data), digest), fresh: false }
 
   const now = Date.now()
   const checked = await check(context, request, payload, now)
@@ -46,9 +52,11 @@ export async function acceptRequest(context: CoordinatorContext, run: string, de
     coordinator: context.actor.id,
   }
   const creation = await context.runs.create({ subject: record(run).requested, body: encode(requested) })
-  if (creation === 'stored') return { requested, fresh: true, ...(checked.ok ? {} : { refusal: checked.error }) }
+  if (creation === 'stored')
+    return { requested, fresh: true, ...(checked.ok ? {} : { refusal: checked.error }) }
   const first = await readLast(nc, STREAM.runs, record(run).requested)
-  if (first === undefined) throw new QubusError('UNREACHABLE', `the request record of ${run} can't be read back`)
+  if (first === undefined)
+    throw new QubusError('UNREACHABLE', `the request record of ${run} can't be read back`)
   return { requested: sameOrConflict(run, decode(RequestedRecord, first.data), digest), fresh: false }
 }
 
@@ -57,7 +65,9 @@ function readRequest(delivery: Delivery): FlowRequest {
   try {
     return FlowRequest.parse(JSON.parse(new TextDecoder().decode(delivery.data)))
   } catch (cause) {
-    throw new QubusError('INVALID_REQUEST', `the flow request is malformed: ${(cause as Error).message}`, { cause })
+    throw new QubusError('INVALID_REQUEST', `the flow request is malformed: ${(cause as Error).message}`, {
+      cause,
+    })
   }
 }
 
@@ -74,5 +84,8 @@ async function check(context: CoordinatorContext, request: FlowRequest, payload:
 
 function sameOrConflict(run: string, requested: RequestedRecord, digest: string): RequestedRecord {
   if (requested.digest === digest) return requested
-  throw new QubusError('REQUEST_CONFLICT', `the run id ${run} was used before with another flow, code or parameters: use a new one`)
+  throw new QubusError(
+    'REQUEST_CONFLICT',
+    `the run id ${run} was used before with another flow, code or parameters: use a new one`,
+  )
 }

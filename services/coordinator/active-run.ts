@@ -8,7 +8,7 @@ import { cloudHeaders } from '#shared/bus/headers.ts'
 import { QubusError } from '#shared/contract/errors.ts'
 import { type Failure, toFailure } from '#shared/contract/failure.ts'
 import type { LiveRun } from '#shared/contract/query.ts'
-import { CompletedRecord, RequestedRecord } from '#shared/contract/run-record.ts'
+import { CompletedRecord, type RequestedRecord } from '#shared/contract/run-record.ts'
 import type { StepOutcome } from '#shared/contract/step-record.ts'
 import { STREAM } from '#shared/contract/streams.ts'
 import { record, subject } from '#shared/contract/subjects.ts'
@@ -107,7 +107,9 @@ export class ActiveRun {
     if (this.#gone || this.#ending) return
     this.#key = undefined
     if (culprit && ++this.#strikes >= STRIKES) {
-      return this.fail(new QubusError('FLOW_STALLED', `the flow ended or blocked its thread ${STRIKES} times: ${why}`))
+      return this.fail(
+        new QubusError('FLOW_STALLED', `the flow ended or blocked its thread ${STRIKES} times: ${why}`),
+      )
     }
     this.#steps.stop()
     this.#last = 0
@@ -117,7 +119,11 @@ export class ActiveRun {
 
   /** Ends the run as failed, for a reason outside of its flow. */
   fail(error: unknown): void {
-    void this.#end({ state: 'failed', error: toFailure(error, 'INTERNAL'), steps: this.#steps.counts.requested })
+    void this.#end({
+      state: 'failed',
+      error: toFailure(error, 'INTERNAL'),
+      steps: this.#steps.counts.requested,
+    })
   }
 
   heard(step: number, running: { at: number; node: string; job?: string | undefined }): void {
@@ -165,7 +171,8 @@ export class ActiveRun {
       context: this.#options.context,
       facts: { run: this.run, requested: this.#options.requested },
       takenOver,
-      execute: (step) => this.#key && this.#options.context.threads.send(this.#key, { type: 'execute', key: this.#key, step }),
+      execute: (step) =>
+        this.#key && this.#options.context.threads.send(this.#key, { type: 'execute', key: this.#key, step }),
       fail: (error) => this.fail(error),
     })
   }
@@ -193,7 +200,12 @@ export class ActiveRun {
       const file = await context.bundles.fileOf(requested.bundle, requested.sourceRoot)
       const params = await context.actor.blobs.fromPayload(requested.payload)
       if (this.#gone) return
-      this.#key = context.threads.start(this.run, { file, flow: requested.flow }, params, requested.acceptedAt)
+      this.#key = context.threads.start(
+        this.run,
+        { file, flow: requested.flow },
+        params,
+        requested.acceptedAt,
+      )
     } catch (error) {
       return this.#end({ state: 'failed', error: toFailure(error, 'BUNDLE_FAILED'), steps: 0 })
     }
@@ -236,11 +248,25 @@ export class ActiveRun {
     }
   }
 
-  #toItem(step: number, at: number, { state, digest, name, result, error }: StepOutcome): LogItem | Promise<LogItem> {
-    const item = { kind: 'outcome' as const, step, at, state, digest, name, ...(error === undefined ? {} : { error }) }
+  #toItem(
+    step: number,
+    at: number,
+    { state, digest, name, result, error }: StepOutcome,
+  ): LogItem | Promise<LogItem> {
+    const item = {
+      kind: 'outcome' as const,
+      step,
+      at,
+      state,
+      digest,
+      name,
+      ...(error === undefined ? {} : { error }),
+    }
     if (result === undefined) return item
     const bytes = this.#options.context.actor.blobs.fromPayload(result)
-    return bytes instanceof Promise ? bytes.then((read) => ({ ...item, result: read })) : { ...item, result: bytes }
+    return bytes instanceof Promise
+      ? bytes.then((read) => ({ ...item, result: read }))
+      : { ...item, result: bytes }
   }
 
   // In log order: an item whose blob must be fetched holds back those behind it. One that comes after the run was
@@ -258,17 +284,24 @@ export class ActiveRun {
   }
 
   #send(key: RunKey | undefined, item: LogItem): void {
-    if (key !== undefined && key === this.#key) this.#options.context.threads.send(key, { type: 'items', key, items: [item] })
+    if (key !== undefined && key === this.#key)
+      this.#options.context.threads.send(key, { type: 'items', key, items: [item] })
   }
 
   #log({ step, first, lines }: FlowLog): void {
-    lines.forEach((line, i) => void this.#options.context.logs.create(logDraft(this.run, step, first + i, line)).catch(() => {}))
+    lines.forEach(
+      (line, i) =>
+        void this.#options.context.logs.create(logDraft(this.run, step, first + i, line)).catch(() => {}),
+    )
   }
 
   // The request goes back: whoever gets it begins anew.
   #letGo(error: unknown): void {
     if (this.#gone) return
-    this.#options.context.actor.log.warn({ err: error, run: this.run }, 'a run could not be begun again and was handed back')
+    this.#options.context.actor.log.warn(
+      { err: error, run: this.run },
+      'a run could not be begun again and was handed back',
+    )
     const { delivery } = this
     this.abandon()
     delivery.nak(HAND_BACK_MS)
@@ -289,7 +322,11 @@ export class ActiveRun {
         endedAt: Date.now(),
         writer: context.actor.id,
       }
-      const creation = await context.runs.create({ subject: record(this.run).completed, body: encode(completed), headers: this.#headers(end.state) })
+      const creation = await context.runs.create({
+        subject: record(this.run).completed,
+        body: encode(completed),
+        headers: this.#headers(end.state),
+      })
       await this.#close(creation === 'stored' ? completed : await this.#readCompleted(completed))
     } catch (error) {
       context.actor.log.error({ err: error, run: this.run }, 'the end of a run could not be written')
@@ -327,11 +364,19 @@ export class ActiveRun {
   }
 
   #headers(state: string) {
-    return cloudHeaders({ type: `qubus.run.${state}`, id: this.run, source: `/qubus/coordinator/${this.#options.context.actor.id}`, time: Date.now() })
+    return cloudHeaders({
+      type: `qubus.run.${state}`,
+      id: this.run,
+      source: `/qubus/coordinator/${this.#options.context.actor.id}`,
+      time: Date.now(),
+    })
   }
 }
 
 function logDraft(run: string, step: number, index: number, line: FlowLog['lines'][number]) {
   // Step 0 is the flow itself; the line's number makes it one thing, so a replay does not repeat it.
-  return { subject: subject.log(run, step, index), body: encode({ writer: 'flow', seq: index, lines: [line] }) }
+  return {
+    subject: subject.log(run, step, index),
+    body: encode({ writer: 'flow', seq: index, lines: [line] }),
+  }
 }

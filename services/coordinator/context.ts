@@ -1,7 +1,7 @@
 /** What the runs of one coordinator share. */
 import type { Actor } from '#shared/actor/actor.ts'
-import type { Publisher } from '#shared/bus/publisher.ts'
 import type { BundleCache } from '#shared/bundle/bundle-cache.ts'
+import type { Publisher } from '#shared/bus/publisher.ts'
 import type { FlowThreads } from './thread/flow-threads.ts'
 
 export type CoordinatorContext = {

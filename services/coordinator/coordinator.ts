@@ -1,10 +1,10 @@
 /** The coordinator: takes flow requests, holds their runs, and feeds each what its log says. */
 import type { Actor, Running } from '#shared/actor/actor.ts'
-import type { Delivery } from '#shared/bus/delivery.ts'
+import { bundleCache } from '#shared/bundle/bundle-cache.ts'
 import { ensureConsumer } from '#shared/bus/consumers.ts'
+import type { Delivery } from '#shared/bus/delivery.ts'
 import { openFeed } from '#shared/bus/feed.ts'
 import { Puller } from '#shared/bus/puller.ts'
-import { bundleCache } from '#shared/bundle/bundle-cache.ts'
 import { isRetryable } from '#shared/contract/errors.ts'
 import { toFailure } from '#shared/contract/failure.ts'
 import { SHARDS } from '#shared/contract/ids.ts'
@@ -57,7 +57,11 @@ export async function startCoordinator(actor: Actor, options: CoordinatorOptions
   const context: CoordinatorContext = {
     actor,
     threads,
-    bundles: bundleCache(actor.blobs, actor.environment.paths.bundles, new URL('./builtin/flows.ts', import.meta.url).pathname),
+    bundles: bundleCache(
+      actor.blobs,
+      actor.environment.paths.bundles,
+      new URL('./builtin/flows.ts', import.meta.url).pathname,
+    ),
     runs: actor.publisher({ stream: STREAM.runs, batchSize: 200 }),
     tasks: actor.publisher({ stream: STREAM.tasks }),
     submissions: actor.publisher({ stream: STREAM.submissions }),
@@ -174,7 +178,13 @@ async function refuseRequest(actor: Actor, run: string, delivery: Delivery, erro
     actor.log.warn({ err: error, run }, 'a flow request was handed back')
     return delivery.nak(Math.min(10_000, 200 * 2 ** delivery.deliveries))
   }
-  actor.emit({ noun: 'run', verb: 'refused', run, id: run, data: { error: { code: failure.code, message: failure.message } } })
+  actor.emit({
+    noun: 'run',
+    verb: 'refused',
+    run,
+    id: run,
+    data: { error: { code: failure.code, message: failure.message } },
+  })
   await actor.bury(STREAM.flows, delivery, error)
 }
 

@@ -17,7 +17,10 @@ export function keepLease(actor: Actor, held: () => Iterable<Delivery>, onLost: 
   const missed = (): boolean => performance.now() - renewedAt > ACK_WAIT_SECONDS * 1000
   const renew = (): void => {
     if (missed()) {
-      actor.log.warn({ seconds: (performance.now() - renewedAt) / 1000 }, 'the lease was missed: letting go of all runs')
+      actor.log.warn(
+        { seconds: (performance.now() - renewedAt) / 1000 },
+        'the lease was missed: letting go of all runs',
+      )
       onLost()
     } else {
       for (const delivery of held()) delivery.working()

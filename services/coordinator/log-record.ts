@@ -19,7 +19,10 @@ export type LogRecord = { sequence: number; at: number; run: string } & (
 )
 
 /** Undefined for a record that this version does not know. @throws QubusError `POISON` for one that it can't read. */
-export function readRecord({ subject, sequence, data }: Pick<Stored, 'subject' | 'sequence' | 'data'>, at: number): LogRecord | undefined {
+export function readRecord(
+  { subject, sequence, data }: Pick<Stored, 'subject' | 'sequence' | 'data'>,
+  at: number,
+): LogRecord | undefined {
   const parsed = parseRecordSubject(subject)
   if (parsed === undefined) return undefined
   const { run, record } = parsed
@@ -34,9 +37,21 @@ export function readRecord({ subject, sequence, data }: Pick<Stored, 'subject' |
     case 'outcome':
       return { ...base, kind: 'outcome', step: record.step, body: decode(StepOutcome, data) }
     case 'attempt':
-      return { ...base, kind: 'attempt', step: record.step, attempt: record.attempt, body: decode(AttemptRecord, data) }
+      return {
+        ...base,
+        kind: 'attempt',
+        step: record.step,
+        attempt: record.attempt,
+        body: decode(AttemptRecord, data),
+      }
     case 'route':
-      return { ...base, kind: 'route', step: record.step, attempt: record.attempt, body: decode(RouteRecord, data) }
+      return {
+        ...base,
+        kind: 'route',
+        step: record.step,
+        attempt: record.attempt,
+        body: decode(RouteRecord, data),
+      }
     case 'timer':
       return { ...base, kind: 'timer', step: record.step, body: decode(TimerRecord, data) }
     case 'lost':

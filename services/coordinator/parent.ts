@@ -6,7 +6,12 @@ import { record, subject } from '#shared/contract/subjects.ts'
 import { encode } from '#shared/wire/message.ts'
 import type { CoordinatorContext } from './context.ts'
 
-export async function tellParent(context: CoordinatorContext, requested: RequestedRecord, run: string, completed: CompletedRecord): Promise<void> {
+export async function tellParent(
+  context: CoordinatorContext,
+  requested: RequestedRecord,
+  run: string,
+  completed: CompletedRecord,
+): Promise<void> {
   const { parent } = requested
   if (parent === undefined) return
   const { actor, runs } = context
@@ -21,15 +26,43 @@ export async function tellParent(context: CoordinatorContext, requested: Request
     endedAt: completed.endedAt,
   }
   const headers = (verb: string) =>
-    cloudHeaders({ type: `qubus.step.${verb}`, id: `${parent.run}.${parent.step}`, source: `/qubus/coordinator/${actor.id}`, time: completed.endedAt, step: parent.name })
+    cloudHeaders({
+      type: `qubus.step.${verb}`,
+      id: `${parent.run}.${parent.step}`,
+      source: `/qubus/coordinator/${actor.id}`,
+      time: completed.endedAt,
+      step: parent.name,
+    })
   if (completed.state === 'completed') {
-    const outcome: StepOutcome = { ...base, state: 'completed', attempt: parent.attempt, ...(completed.result === undefined ? {} : { result: completed.result }) }
-    await runs.create({ subject: record(parent.run).outcome(parent.step), body: encode(outcome), headers: headers('completed') })
+    const outcome: StepOutcome = {
+      ...base,
+      state: 'completed',
+      attempt: parent.attempt,
+      ...(completed.result === undefined ? {} : { result: completed.result }),
+    }
+    await runs.create({
+      subject: record(parent.run).outcome(parent.step),
+      body: encode(outcome),
+      headers: headers('completed'),
+    })
   } else {
     const cause = completed.error ?? { code: 'FLOW_FAILED', name: 'Error', message: completed.state }
-    const error = { ...cause, message: `sub-flow ${JSON.stringify(requested.flow)} (run ${run}) ${completed.state}: ${cause.message}` }
-    const attempt: AttemptRecord = { ...base, error: completed.state === 'cancelled' ? { ...error, code: 'CANCELLED' } : { ...error, code: retryableCode(error.code) } }
-    await runs.create({ subject: record(parent.run).attempt(parent.step, parent.attempt), body: encode(attempt), headers: headers('attempt') })
+    const error = {
+      ...cause,
+      message: `sub-flow ${JSON.stringify(requested.flow)} (run ${run}) ${completed.state}: ${cause.message}`,
+    }
+    const attempt: AttemptRecord = {
+      ...base,
+      error:
+        completed.state === 'cancelled'
+          ? { ...error, code: 'CANCELLED' }
+          : { ...error, code: retryableCode(error.code) },
+    }
+    await runs.create({
+      subject: record(parent.run).attempt(parent.step, parent.attempt),
+      body: encode(attempt),
+      headers: headers('attempt'),
+    })
   }
   try {
     actor.bus.nc.publish(subject.control(parent.run), encode({ steps: [parent.step] }))
@@ -38,5 +71,7 @@ export async function tellParent(context: CoordinatorContext, requested: Request
 
 // A sub-flow that was asked to retry may: how its own steps failed is not the last word on another run of it.
 function retryableCode(code: string): string {
-  return code === 'TERMINAL' || code === 'INVALID_INPUT' || code === 'NON_DETERMINISTIC' ? code : 'TASK_FAILED'
+  return code === 'TERMINAL' || code === 'INVALID_INPUT' || code === 'NON_DETERMINISTIC'
+    ? code
+    : 'TASK_FAILED'
 }

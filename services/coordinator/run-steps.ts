@@ -18,7 +18,18 @@ import { cancelRun } from './cancel-run.ts'
 import type { CoordinatorContext } from './context.ts'
 import type { LogRecord } from './log-record.ts'
 import { decideRetry, type FailedAttempt } from './retry.ts'
-import { allocationDraft, childDraft, childOf, type Ending, outcomeDraft, poolOf, type RunFacts, submissionDraft, taskDraft, timerDraft } from './step-drafts.ts'
+import {
+  allocationDraft,
+  childDraft,
+  childOf,
+  type Ending,
+  outcomeDraft,
+  poolOf,
+  type RunFacts,
+  submissionDraft,
+  taskDraft,
+  timerDraft,
+} from './step-drafts.ts'
 import { type PendingStep, viewOf } from './step-state.ts'
 import type { WantedStep } from './thread/protocol.ts'
 
@@ -89,7 +100,9 @@ export class RunSteps {
     const step = this.#pending.get(number)
     if (!step) return
     if (error !== undefined) return this.#finish(step, { state: 'failed', error })
-    void this.#withPayload(result ?? encodeValue(undefined, ''), (payload) => this.#finish(step, { state: 'completed', result: payload }))
+    void this.#withPayload(result ?? encodeValue(undefined, ''), (payload) =>
+      this.#finish(step, { state: 'completed', result: payload }),
+    )
   }
 
   cancelStep(number: number): void {
@@ -111,7 +124,9 @@ export class RunSteps {
     const views: StepView[] = []
     for (const step of this.#pending.values()) {
       if (views.length >= limit) break
-      views.push(viewOf(step, this.#failures.get(step.step) ?? [], poolOf(step, this.#options.facts.requested)))
+      views.push(
+        viewOf(step, this.#failures.get(step.step) ?? [], poolOf(step, this.#options.facts.requested)),
+      )
     }
     return views
   }
@@ -145,19 +160,28 @@ export class RunSteps {
     this.#commanded++
     step.phase = 'commanded'
     const { context, facts } = this.#options
-    if (step.kind === 'vqpu') return this.#publish(step, context.allocations, allocationDraft(facts, step), STREAM.allocations)
+    if (step.kind === 'vqpu')
+      return this.#publish(step, context.allocations, allocationDraft(facts, step), STREAM.allocations)
     void this.#withPayload(step.value, (payload) => {
-      if (step.kind === 'circuit') this.#publish(step, context.submissions, submissionDraft(facts, step, payload), STREAM.submissions)
-      else if (step.kind === 'flow') this.#publish(step, context.requests, childDraft(facts, step, payload), undefined)
+      if (step.kind === 'circuit')
+        this.#publish(step, context.submissions, submissionDraft(facts, step, payload), STREAM.submissions)
+      else if (step.kind === 'flow')
+        this.#publish(step, context.requests, childDraft(facts, step, payload), undefined)
       else this.#publish(step, context.tasks, taskDraft(facts, step, payload), STREAM.tasks)
     })
   }
 
-  #publish(step: PendingStep, publisher: Publisher, draft: Parameters<Publisher['create']>[0], stream: StreamName | undefined): void {
+  #publish(
+    step: PendingStep,
+    publisher: Publisher,
+    draft: Parameters<Publisher['create']>[0],
+    stream: StreamName | undefined,
+  ): void {
     if (this.#stopped || !this.#options.context.leaseHolds()) return
     publisher.create(draft).then(
       (creation) => {
-        if (creation === 'present' && this.#options.takenOver && stream !== undefined) void this.#verify(step, draft.subject, stream)
+        if (creation === 'present' && this.#options.takenOver && stream !== undefined)
+          void this.#verify(step, draft.subject, stream)
       },
       (error: unknown) => this.#stopped || this.#options.fail(error),
     )
@@ -195,7 +219,7 @@ export class RunSteps {
     failures.push({ attempt, at, error: body.error, uncharged: body.uncharged ?? false })
     this.#failures.set(number, failures)
     const step = this.#pending.get(number)
-    if (!step || step.phase !== 'commanded' || step.attempt !== attempt) return
+    if (step?.phase !== 'commanded' || step.attempt !== attempt) return
     this.#release()
     this.#afterFailure(step)
   }
@@ -207,7 +231,10 @@ export class RunSteps {
     delete step.device
     if (decision.next === 'fail') {
       step.phase = 'local'
-      return this.#finish(step, { state: decision.error.code === 'CANCELLED' ? 'cancelled' : 'failed', error: decision.error })
+      return this.#finish(step, {
+        state: decision.error.code === 'CANCELLED' ? 'cancelled' : 'failed',
+        error: decision.error,
+      })
     }
     step.phase = 'retrying'
     step.attempt = decision.attempt
@@ -250,7 +277,13 @@ export class RunSteps {
     const { key, type, value } = decodeValue(step.value) as { key: string; type: 'json'; value: unknown }
     void this.#withPayload(encodeValue(value, `artifact ${JSON.stringify(key)}`), (payload) => {
       this.#finish(step, { state: 'completed', artifacts: [{ key, type, payload, at: Date.now() }] })
-      this.#options.context.actor.emit({ noun: 'artifact', verb: 'created', run: this.#options.facts.run, id: `${step.step}`, data: { key, type } })
+      this.#options.context.actor.emit({
+        noun: 'artifact',
+        verb: 'created',
+        run: this.#options.facts.run,
+        id: `${step.step}`,
+        data: { key, type },
+      })
     })
   }
 
@@ -259,7 +292,8 @@ export class RunSteps {
     const device = decodeValue(step.value) as string
     while (!this.#stopped && this.#pending.has(step.step)) {
       const entry = (await readRegistry(nc).catch(() => undefined))?.vqpus
-      if (entry !== undefined && (entry.get(device)?.state ?? 'ended') === 'ended') return this.#finish(step, { state: 'completed' })
+      if (entry !== undefined && (entry.get(device)?.state ?? 'ended') === 'ended')
+        return this.#finish(step, { state: 'completed' })
       await nc.request(subject.command(device, 'drain'), '', { timeout: 2_000 }).catch(() => undefined)
       await new Promise((resolve) => setTimeout(resolve, 200))
     }
@@ -267,8 +301,17 @@ export class RunSteps {
 
   #cancelOne(step: PendingStep, reason: string): Promise<void> {
     clearTimeout(step.timer)
-    if (step.kind === 'flow') cancelRun(this.#options.context, childOf(this.#options.facts.run, step), this.#options.facts.run, reason)
-    return this.#record(step, { state: 'cancelled', error: toFailure(new CancelledError(reason), 'CANCELLED') })
+    if (step.kind === 'flow')
+      cancelRun(
+        this.#options.context,
+        childOf(this.#options.facts.run, step),
+        this.#options.facts.run,
+        reason,
+      )
+    return this.#record(step, {
+      state: 'cancelled',
+      error: toFailure(new CancelledError(reason), 'CANCELLED'),
+    })
   }
 
   #finish(step: PendingStep, ending: Ending): void {
@@ -294,7 +337,10 @@ export class RunSteps {
 
   #say(steps: number[] | undefined): void {
     try {
-      this.#options.context.actor.bus.nc.publish(subject.control(this.#options.facts.run), encode(steps === undefined ? {} : { steps }))
+      this.#options.context.actor.bus.nc.publish(
+        subject.control(this.#options.facts.run),
+        encode(steps === undefined ? {} : { steps }),
+      )
     } catch {}
   }
 }

@@ -17,7 +17,12 @@ import type { PendingStep } from './step-state.ts'
 
 export type RunFacts = { run: string; requested: RequestedRecord }
 
-const shapeOf = ({ kind, name, label, digest }: PendingStep) => ({ kind, name, digest, ...(label === undefined ? {} : { label }) })
+const shapeOf = ({ kind, name, label, digest }: PendingStep) => ({
+  kind,
+  name,
+  digest,
+  ...(label === undefined ? {} : { label }),
+})
 
 /** The pool of a step: its own, else the run's, else `generic`. */
 export function poolOf(step: Pick<PendingStep, 'policy'>, requested: RequestedRecord): string {
@@ -34,7 +39,10 @@ export function taskDraft({ run, requested }: RunFacts, step: PendingStep, paylo
     ...(step.policy.timeoutSeconds === undefined ? {} : { timeoutSeconds: step.policy.timeoutSeconds }),
     ...(step.policy.onLost === undefined ? {} : { onLost: step.policy.onLost }),
   }
-  return { subject: subject.task(poolOf(step, requested), { run, step: step.step, attempt: step.attempt }), body: encode(command) }
+  return {
+    subject: subject.task(poolOf(step, requested), { run, step: step.step, attempt: step.attempt }),
+    body: encode(command),
+  }
 }
 
 export function submissionDraft({ run }: RunFacts, step: PendingStep, payload: Payload): Draft {
@@ -44,7 +52,10 @@ export function submissionDraft({ run }: RunFacts, step: PendingStep, payload: P
     queuedAt: step.queuedAt,
     ...(step.policy.timeoutSeconds === undefined ? {} : { timeoutSeconds: step.policy.timeoutSeconds }),
   }
-  return { subject: subject.submission({ run, step: step.step, attempt: step.attempt }), body: encode(command) }
+  return {
+    subject: subject.submission({ run, step: step.step, attempt: step.attempt }),
+    body: encode(command),
+  }
 }
 
 export function allocationDraft({ run }: RunFacts, step: PendingStep): Draft {
@@ -61,7 +72,10 @@ export function allocationDraft({ run }: RunFacts, step: PendingStep): Draft {
     queuedAt: step.queuedAt,
     ...(step.policy.timeoutSeconds === undefined ? {} : { timeoutSeconds: step.policy.timeoutSeconds }),
   }
-  return { subject: subject.allocation(step.policy.pool ?? 'vqpu', run, `${step.step}-${step.attempt}`), body: encode(command) }
+  return {
+    subject: subject.allocation(step.policy.pool ?? 'vqpu', run, `${step.step}-${step.attempt}`),
+    body: encode(command),
+  }
 }
 
 /** The run of a sub-flow step: the same at every replay, another one for each attempt. */
@@ -79,7 +93,14 @@ export function childDraft({ run, requested }: RunFacts, step: PendingStep, payl
     bundle,
     payload,
     requestedAt: step.queuedAt,
-    parent: { run, step: step.step, attempt: step.attempt, name: step.name, digest: step.digest, queuedAt: step.queuedAt },
+    parent: {
+      run,
+      step: step.step,
+      attempt: step.attempt,
+      name: step.name,
+      digest: step.digest,
+      queuedAt: step.queuedAt,
+    },
     ...(sourceRoot === undefined ? {} : { sourceRoot }),
     ...(user === undefined ? {} : { user }),
     ...(project === undefined ? {} : { project }),
@@ -87,20 +108,40 @@ export function childDraft({ run, requested }: RunFacts, step: PendingStep, payl
     ...(tags === undefined ? {} : { tags }),
     ...(pool === undefined ? {} : { pool }),
   }
-  const headers = cloudHeaders({ type: 'qubus.run.queued', id: child, source: `/qubus/run/${run}`, time: step.queuedAt })
+  const headers = cloudHeaders({
+    type: 'qubus.run.queued',
+    id: child,
+    source: `/qubus/run/${run}`,
+    time: step.queuedAt,
+  })
   return { subject: subject.request(child), storedAs: subject.flow(child), body: encode(request), headers }
 }
 
 export function timerDraft({ run }: RunFacts, step: PendingStep, now: number): Draft {
   const seconds = decodeValue(step.value) as number
   const body: TimerRecord = { ...shapeOf(step), dueAt: now + seconds * 1000, setAt: now }
-  return { subject: record(run).timer(step.step), body: encode(body), headers: stepHeaders(run, step, 'timer', now) }
+  return {
+    subject: record(run).timer(step.step),
+    body: encode(body),
+    headers: stepHeaders(run, step, 'timer', now),
+  }
 }
 
-export type Ending = { state: 'completed' | 'failed' | 'cancelled'; result?: Payload; error?: Failure; artifacts?: Artifact[] }
+export type Ending = {
+  state: 'completed' | 'failed' | 'cancelled'
+  result?: Payload
+  error?: Failure
+  artifacts?: Artifact[]
+}
 
 /** The outcome of a step that the coordinator itself brings to its end. */
-export function outcomeDraft({ run }: RunFacts, step: PendingStep, ending: Ending, by: { writer: string; node: string }, now: number): Draft {
+export function outcomeDraft(
+  { run }: RunFacts,
+  step: PendingStep,
+  ending: Ending,
+  by: { writer: string; node: string },
+  now: number,
+): Draft {
   const outcome: StepOutcome = {
     ...shapeOf(step),
     ...ending,
@@ -110,7 +151,11 @@ export function outcomeDraft({ run }: RunFacts, step: PendingStep, ending: Endin
     startedAt: step.queuedAt,
     endedAt: now,
   }
-  return { subject: record(run).outcome(step.step), body: encode(outcome), headers: stepHeaders(run, step, ending.state, now, by.writer) }
+  return {
+    subject: record(run).outcome(step.step),
+    body: encode(outcome),
+    headers: stepHeaders(run, step, ending.state, now, by.writer),
+  }
 }
 
 function stepHeaders(run: string, step: PendingStep, verb: string, time: number, writer = 'coordinator') {

@@ -4,23 +4,23 @@
  * log's answer is here. A circuit that was delivered before waits for the answer: it may have killed its last host.
  */
 import type { Actor } from '#shared/actor/actor.ts'
+import type { Ask } from '#shared/actor/ask-first.ts'
 import type { Delivery } from '#shared/bus/delivery.ts'
 import type { Publisher } from '#shared/bus/publisher.ts'
 import { CancelledError } from '#shared/contract/errors.ts'
 import { STREAM } from '#shared/contract/streams.ts'
-import type { Ask } from './ask-first.ts'
 import type { Engine } from './engine/engine.ts'
 import { execute } from './execute.ts'
 import { type HeldCircuit, holdCircuit, keyOf } from './held-circuit.ts'
 import { meanAfter, paceFor } from './pace.ts'
-import type { Place } from './records.ts'
+import type { DevicePlace } from './place.ts'
 import { takeUpAgain } from './take-up-again.ts'
 
 export type HandOptions = {
   actor: Actor
   engine: Engine
   threads: number
-  place: Place
+  place: DevicePlace
   /** Writes to `RUNS`. */
   records: Publisher
   ask: Ask

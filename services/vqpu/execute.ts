@@ -1,4 +1,6 @@
 /** Runs one circuit and says what is to be recorded. Never throws: whatever goes wrong is a record too. */
+
+import { attemptDraft, outcomeDraft } from '#shared/actor/step-records.ts'
 import type { Blobs } from '#shared/bus/blobs.ts'
 import type { Draft } from '#shared/bus/publisher.ts'
 import type { CircuitResult } from '#shared/contract/circuit-result.ts'
@@ -9,7 +11,7 @@ import { decodeValue, encodeValue } from '#shared/wire/value.ts'
 import { circuitFailure } from './circuit-failure.ts'
 import type { Engine, EngineResult } from './engine/engine.ts'
 import { type HeldCircuit, keyOf } from './held-circuit.ts'
-import { attemptOf, outcomeOf, type Place } from './records.ts'
+import type { DevicePlace } from './place.ts'
 
 /** `seconds`: inside the engine. */
 export type Executed = { record: Draft; seconds: number; failure?: Failure }
@@ -17,7 +19,7 @@ export type Executed = { record: Draft; seconds: number; failure?: Failure }
 export async function execute(
   engine: Engine,
   blobs: Blobs,
-  place: Place,
+  place: DevicePlace,
   circuit: HeldCircuit,
 ): Promise<Executed> {
   const { id, command } = circuit
@@ -32,12 +34,12 @@ export async function execute(
       `result of circuit ${JSON.stringify(command.name)}`,
     )
     const payload = await blobs.toPayload(value)
-    const record = outcomeOf(place, id, command, { startedAt, endedAt: Date.now() }, payload)
+    const record = outcomeDraft(place, id, command, { startedAt, endedAt: Date.now() }, payload)
     return { record, seconds: ran.seconds }
   } catch (error) {
     const failure = circuitFailure(circuit.abort.signal.aborted ? circuit.abort.signal.reason : error)
     const endedAt = Date.now()
-    const record = attemptOf(place, id, command, { startedAt, endedAt }, failure)
+    const record = attemptDraft(place, id, command, { startedAt, endedAt }, failure)
     return { record, seconds: (endedAt - startedAt) / 1000, failure }
   }
 }

@@ -1,10 +1,11 @@
 /** One circuit that this host was given and has not answered yet. */
+
+import type { Verdict } from '#shared/actor/ask-first.ts'
 import type { Delivery } from '#shared/bus/delivery.ts'
 import { CircuitCommand } from '#shared/contract/command.ts'
 import { QubusError } from '#shared/contract/errors.ts'
 import { parseCommandSubject, type StepIdentity } from '#shared/contract/subjects.ts'
 import { decode } from '#shared/wire/message.ts'
-import type { Verdict } from './ask-first.ts'
 
 export type HeldCircuit = {
   readonly id: StepIdentity

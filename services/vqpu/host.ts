@@ -1,17 +1,17 @@
 /** The life of a virtual QPU: engine, proof of readiness, circuits, drain. */
 import { availableParallelism } from 'node:os'
 import type { Actor, Running } from '#shared/actor/actor.ts'
+import { openAsker } from '#shared/actor/ask-first.ts'
 import { STREAM } from '#shared/contract/streams.ts'
 import type { HostOptions } from './arguments.ts'
-import { openAsker } from './ask-first.ts'
 import { CircuitsInHand } from './circuits-in-hand.ts'
 import { answerDrain } from './drain-command.ts'
 import { createEngine, type Engine } from './engine/engine.ts'
 import { type DeviceEntry, openEntry } from './entry.ts'
 import { keepUp } from './keep-up.ts'
+import type { DevicePlace } from './place.ts'
 import { probeEngine } from './probe.ts'
 import { poolQueue, pullFrom, waitForQueue, waiting } from './queue.ts'
-import type { Place } from './records.ts'
 import { type Walltime, walltimeOf, watchWalltime } from './walltime.ts'
 
 /** @throws when the engine does not start or fails its probe. */
@@ -198,7 +198,7 @@ class Host {
   }
 }
 
-function placeOf(actor: Actor, options: HostOptions): Place {
+function placeOf(actor: Actor, options: HostOptions): DevicePlace {
   return {
     writer: actor.id,
     node: actor.host,

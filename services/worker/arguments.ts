@@ -10,9 +10,16 @@ export type WorkerArguments = { pools: string[]; slots: number; id: string | und
 export function readArguments(argv: string[]): WorkerArguments {
   const { values } = parseArgs({
     args: argv,
-    options: { pools: { type: 'string' }, pool: { type: 'string' }, slots: { type: 'string' }, id: { type: 'string' } },
+    options: {
+      pools: { type: 'string' },
+      pool: { type: 'string' },
+      slots: { type: 'string' },
+      id: { type: 'string' },
+    },
   })
-  const pools = (values.pools ?? values.pool ?? 'generic').split(',').map((pool) => assertToken('--pools', pool.trim()))
+  const pools = (values.pools ?? values.pool ?? 'generic')
+    .split(',')
+    .map((pool) => assertToken('--pools', pool.trim()))
   const slots = values.slots === undefined ? availableParallelism() : Number(values.slots)
   if (!Number.isInteger(slots) || slots < 1) {
     throw new QubusError('INVALID_OPTION', `--slots ${values.slots}: an integer from 1 is wanted`)

@@ -31,7 +31,8 @@ export type HeldTask = {
 export function holdTask(delivery: Delivery): HeldTask {
   const command = decode(TaskCommand, delivery.data)
   const { run, step, attempt, target } = parseCommandSubject(delivery.subject)
-  if (!(step > 0 && attempt > 0)) throw new QubusError('POISON', `${delivery.subject} names no step and attempt`)
+  if (!(step > 0 && attempt > 0))
+    throw new QubusError('POISON', `${delivery.subject} names no step and attempt`)
   return {
     id: { run, step, attempt },
     key: `${run}.${step}.${attempt}`,

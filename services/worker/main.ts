@@ -3,7 +3,11 @@ import { readArguments } from './arguments.ts'
 import { startWorker } from './worker.ts'
 
 const options = readOrExit()
-await runActor({ name: 'worker', ...(options.id === undefined ? {} : { id: options.id }), start: (actor) => startWorker(actor, options) })
+await runActor({
+  name: 'worker',
+  ...(options.id === undefined ? {} : { id: options.id }),
+  start: (actor) => startWorker(actor, options),
+})
 
 function readOrExit() {
   try {

@@ -11,7 +11,10 @@ const MOST_IN_CHUNK = 64
 /** How many commands a worker may hold. @param meanMs undefined when nothing ran yet. */
 export function holdLimit(slots: number, meanMs: number | undefined): number {
   if (meanMs === undefined) return slots * 2
-  return slots + Math.max(slots, Math.min(MOST_HELD - slots, Math.floor((slots * AHEAD_MS) / Math.max(meanMs, 0.05))))
+  return (
+    slots +
+    Math.max(slots, Math.min(MOST_HELD - slots, Math.floor((slots * AHEAD_MS) / Math.max(meanMs, 0.05))))
+  )
 }
 
 /** How many tasks of one kind go to a thread at once. @param meanMs of that kind; undefined when it never ran. */

@@ -1,10 +1,11 @@
 /** The slots of a worker: each runs one task at a time, in a thread, or one program. */
-import { QubusError } from '#shared/contract/errors.ts'
+
 import { gather } from '#shared/bus/gather.ts'
+import { ProgramSpec } from '#shared/contract/command.ts'
+import { QubusError } from '#shared/contract/errors.ts'
 import { type Failure, toFailure } from '#shared/contract/failure.ts'
 import type { LogLine } from '#shared/contract/log-lines.ts'
 import type { Artifact } from '#shared/contract/step-record.ts'
-import { ProgramSpec } from '#shared/contract/command.ts'
 import { decodeValue, encodeValue } from '#shared/wire/value.ts'
 import type { HeldTask } from './held-task.ts'
 import { chunkLimit, meanAfter } from './pace.ts'
@@ -49,7 +50,13 @@ export class Slots implements AsyncDisposable {
       onLog: options.onLog,
       onCrash: (culprit, error, others) => {
         const now = Date.now()
-        if (culprit) options.onExecuted(culprit, { startedAt: culprit.startedAt || now, endedAt: now, ms: 0, error: toFailure(error, 'TASK_FAILED') })
+        if (culprit)
+          options.onExecuted(culprit, {
+            startedAt: culprit.startedAt || now,
+            endedAt: now,
+            ms: 0,
+            error: toFailure(error, 'TASK_FAILED'),
+          })
         // One that was cancelled meanwhile, or whose end is being recorded, does not start again.
         const again = others.filter((task) => task.state === 'running')
         for (const task of again) task.state = 'queued'
@@ -78,7 +85,12 @@ export class Slots implements AsyncDisposable {
       const { end } = task
       const error = new QubusError('TIMEOUT', `the attempt took longer than its ${limit} s`)
       // Recorded at once: the next attempt need not wait for this one to obey.
-      this.#options.onExecuted(task, { startedAt, endedAt: now, ms: now - startedAt, error: toFailure(error, 'TIMEOUT') })
+      this.#options.onExecuted(task, {
+        startedAt,
+        endedAt: now,
+        ms: now - startedAt,
+        error: toFailure(error, 'TIMEOUT'),
+      })
       end(error)
       task.end = undefined
     }
@@ -127,7 +139,12 @@ export class Slots implements AsyncDisposable {
     const finish = (outcome: { result: Uint8Array } | { error: Failure }): void => {
       this.#programs.delete(task)
       task.end = undefined
-      this.#options.onExecuted(task, { startedAt: task.startedAt, endedAt: Date.now(), ms: performance.now() - from, ...outcome })
+      this.#options.onExecuted(task, {
+        startedAt: task.startedAt,
+        endedAt: Date.now(),
+        ms: performance.now() - from,
+        ...outcome,
+      })
       this.#schedule()
     }
     this.#programs.set(task, task.startedAt)
@@ -135,12 +152,28 @@ export class Slots implements AsyncDisposable {
     try {
       spec = ProgramSpec.parse(decodeValue(task.material?.value ?? new Uint8Array()))
     } catch (error) {
-      return finish({ error: toFailure(new QubusError('INVALID_OPTION', `the program's specification is malformed: ${(error as Error).message}`), 'INVALID_OPTION') })
+      return finish({
+        error: toFailure(
+          new QubusError(
+            'INVALID_OPTION',
+            `the program's specification is malformed: ${(error as Error).message}`,
+          ),
+          'INVALID_OPTION',
+        ),
+      })
     }
-    const environment = { ...this.#options.environment, QUBUS_RUN: task.id.run, QUBUS_STEP: String(task.id.step), QUBUS_ATTEMPT: String(task.id.attempt) }
+    const environment = {
+      ...this.#options.environment,
+      QUBUS_RUN: task.id.run,
+      QUBUS_STEP: String(task.id.step),
+      QUBUS_ATTEMPT: String(task.id.attempt),
+    }
     const program = runProgram(spec, {
       environment,
-      onLine: (stream, text) => this.#options.onLog(task, [{ at: Date.now(), level: stream === 'stderr' ? 'warn' : 'info', stream, text }]),
+      onLine: (stream, text) =>
+        this.#options.onLog(task, [
+          { at: Date.now(), level: stream === 'stderr' ? 'warn' : 'info', stream, text },
+        ]),
     })
     task.end = program.end
     program.result.then(

@@ -22,14 +22,20 @@ export function openStepLog(publisher: Publisher, writer: string, id: StepIdenti
     if (waiting.length === 0) return
     const message: LogLines = { writer, seq: seq++, lines: waiting }
     waiting = []
-    publisher.create({ subject: subject.log(id.run, id.step, id.attempt), body: encode(message), append: true }).catch(() => {})
+    publisher
+      .create({ subject: subject.log(id.run, id.step, id.attempt), body: encode(message), append: true })
+      .catch(() => {})
   }
   return {
     add(lines) {
       for (const line of lines) {
         if (bytes > MOST_BYTES) return
         bytes += line.text.length + 64
-        waiting.push(bytes > MOST_BYTES ? { ...line, text: `[… cut: this attempt has written ${MOST_BYTES} bytes of log …]` } : line)
+        waiting.push(
+          bytes > MOST_BYTES
+            ? { ...line, text: `[… cut: this attempt has written ${MOST_BYTES} bytes of log …]` }
+            : line,
+        )
         if (waiting.length >= MOST_LINES) flush()
       }
       timer ??= setTimeout(flush, GATHER_MS)

@@ -2,8 +2,9 @@
  * The commands that this worker was given. Each is asked about first: the log decides whether it is still wanted.
  * Then it waits for a slot, is executed, recorded, and only then acked.
  */
-import { type Ask, MAX_LOSSES } from '#shared/actor/ask-first.ts'
+
 import type { Actor } from '#shared/actor/actor.ts'
+import { type Ask, MAX_LOSSES } from '#shared/actor/ask-first.ts'
 import { attemptDraft, lostDraft, outcomeDraft, type Place, type Times } from '#shared/actor/step-records.ts'
 import type { BundleCache } from '#shared/bundle/bundle-cache.ts'
 import type { Delivery } from '#shared/bus/delivery.ts'
@@ -159,10 +160,20 @@ export class TasksInHand {
       await records.create(lostDraft(this.#place(task), task.id, task.command, losses + 1))
       return true
     }
-    const often = once ? 'and is not to be run again (onLost: fail)' : `${MAX_LOSSES} times and is not run again`
+    const often = once
+      ? 'and is not to be run again (onLost: fail)'
+      : `${MAX_LOSSES} times and is not run again`
     const error = new QubusError('LOST', `the step was lost with its worker ${often}`)
     const now = Date.now()
-    await records.create(attemptDraft(this.#place(task), task.id, task.command, { startedAt: now, endedAt: now }, toFailure(error, 'LOST')))
+    await records.create(
+      attemptDraft(
+        this.#place(task),
+        task.id,
+        task.command,
+        { startedAt: now, endedAt: now },
+        toFailure(error, 'LOST'),
+      ),
+    )
     this.#answer(task)
     return false
   }
@@ -176,7 +187,8 @@ export class TasksInHand {
     const { records } = this.#options
     const times: Times = { startedAt: executed.startedAt, endedAt: executed.endedAt }
     const place = this.#place(task)
-    if (executed.error !== undefined) return void (await records.create(attemptDraft(place, task.id, task.command, times, executed.error)))
+    if (executed.error !== undefined)
+      return void (await records.create(attemptDraft(place, task.id, task.command, times, executed.error)))
     const stored = this.#store(executed)
     const { result, artifacts } = stored instanceof Promise ? await stored : stored
     await records.create(outcomeDraft(place, task.id, task.command, times, result, artifacts))
@@ -189,7 +201,8 @@ export class TasksInHand {
     if (!(payload instanceof Promise) && artifacts.length === 0) return { result: payload }
     return (async () => {
       const kept: Artifact[] = []
-      for (const { key, type, value } of artifacts) kept.push({ key, type, payload: await blobs.toPayload(value), at: endedAt })
+      for (const { key, type, value } of artifacts)
+        kept.push({ key, type, payload: await blobs.toPayload(value), at: endedAt })
       return { result: await payload, ...(kept.length > 0 ? { artifacts: kept } : {}) }
     })()
   }
@@ -226,10 +239,14 @@ export class TasksInHand {
     task.state = 'recording'
     const now = Date.now()
     const error = toFailure(new QubusError('LOST', 'the worker ended before it began the step'), 'LOST')
-    this.#options.records.create(attemptDraft(this.#place(task), task.id, task.command, { startedAt: now, endedAt: now }, error, true)).then(
-      () => this.#answer(task),
-      (failed: unknown) => this.#handBack(task, failed),
-    )
+    this.#options.records
+      .create(
+        attemptDraft(this.#place(task), task.id, task.command, { startedAt: now, endedAt: now }, error, true),
+      )
+      .then(
+        () => this.#answer(task),
+        (failed: unknown) => this.#handBack(task, failed),
+      )
   }
 
   #answer(task: HeldTask): void {

@@ -106,7 +106,16 @@ function announce(actor: Actor, { id, command, pool }: HeldTask, startedAt: numb
     verb: 'running',
     run: id.run,
     id: String(id.step),
-    data: { step: id.step, attempt: id.attempt, name: command.label ?? command.name, kind: command.kind, pool, startedAt, node: actor.host, ...(actor.job === undefined ? {} : { job: actor.job }) },
+    data: {
+      step: id.step,
+      attempt: id.attempt,
+      name: command.label ?? command.name,
+      kind: command.kind,
+      pool,
+      startedAt,
+      node: actor.host,
+      ...(actor.job === undefined ? {} : { job: actor.job }),
+    },
   })
 }
 
@@ -115,7 +124,11 @@ async function waitForPool(actor: Actor, pool: string): Promise<void> {
   for (let looks = 0; !actor.stopping.aborted; looks++) {
     const backlog = await backlogOf(actor.bus.nc, STREAM.tasks, CONSUMER.tasks(pool)).catch(() => undefined)
     if (backlog !== undefined) return
-    if (looks % 20 === 0) actor.log.warn({ pool }, 'waiting for the queue of this pool: the allocator makes it, if the cluster file has the pool')
+    if (looks % 20 === 0)
+      actor.log.warn(
+        { pool },
+        'waiting for the queue of this pool: the allocator makes it, if the cluster file has the pool',
+      )
     await new Promise((resolve) => setTimeout(resolve, 250))
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Ask before executing: what the log holds decides whether a command is still wanted. The decision is pure; the asker
+&: what the log holds decides whether a command is still wanted. The decision is pure; the asker
  * below reads the log once for everything that is asked about in one turn of the event loop.
  */
 import type { NatsConnection } from '@nats-io/transport-node'
@@ -10,7 +10,12 @@ import { record, type StepIdentity } from '../contract/subjects.ts'
 /** `again`: it was delivered before, so whoever had it may have vanished while executing it. */
 export type Question = StepIdentity & { again: boolean }
 
-export type Settled = 'outcome recorded' | 'attempt recorded' | 'run completed' | 'run cancelled' | 'run unknown'
+export type Settled =
+  | 'outcome recorded'
+  | 'attempt recorded'
+  | 'run completed'
+  | 'run cancelled'
+  | 'run unknown'
 
 /** `losses`: how often this attempt was taken up again already. */
 export type Verdict = { wanted: true; losses: number } | { wanted: false; why: Settled }
@@ -61,10 +66,15 @@ export function openAsker(nc: NatsConnection): Ask {
     try {
       const subjects = [...new Set(group.flatMap((each) => subjectsOf(each.question)))]
       const known = new Set(subjects.filter((one) => requested.has(one)))
-      const found = await readLastOf(nc, STREAM.runs, subjects.filter((one) => !known.has(one)))
+      const found = await readLastOf(
+        nc,
+        STREAM.runs,
+        subjects.filter((one) => !known.has(one)),
+      )
       const present = new Set(found.map((stored) => stored.subject))
       for (const each of group) remember(requested, record(each.question.run).requested, present)
-      for (const each of group) each.resolve(decide(each.question, (one) => present.has(one) || known.has(one)))
+      for (const each of group)
+        each.resolve(decide(each.question, (one) => present.has(one) || known.has(one)))
     } catch (error) {
       for (const each of group) each.reject(error)
     }

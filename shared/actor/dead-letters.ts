@@ -26,7 +26,10 @@ export function deadLetters(nc: NatsConnection, by: string, log: Logger): BuryLe
       at: Date.now(),
     }
     // The sequence is part of the name: the same message is buried once, however often it is delivered.
-    await publisher.create({ subject: `${subject.dead(stream, delivery.subject)}.${delivery.sequence}`, body: encode(letter) })
+    await publisher.create({
+      subject: `${subject.dead(stream, delivery.subject)}.${delivery.sequence}`,
+      body: encode(letter),
+    })
     delivery.ack()
   }
 }

@@ -5,8 +5,8 @@
 import type { z } from 'zod'
 import type { Delivery } from '../bus/delivery.ts'
 import { Puller } from '../bus/puller.ts'
-import { toFailure } from '../contract/failure.ts'
 import { isRetryable } from '../contract/errors.ts'
+import { toFailure } from '../contract/failure.ts'
 import { type StreamName, WORKING_INTERVAL_SECONDS } from '../contract/streams.ts'
 import { decode } from '../wire/message.ts'
 import type { Actor } from './actor.ts'
@@ -82,7 +82,11 @@ export function handleCommands<S extends z.ZodType>(actor: Actor, options: Comma
   }
 }
 
-async function settle<S extends z.ZodType>(actor: Actor, options: CommandHandler<S>, delivery: Delivery): Promise<void> {
+async function settle<S extends z.ZodType>(
+  actor: Actor,
+  options: CommandHandler<S>,
+  delivery: Delivery,
+): Promise<void> {
   let command: z.infer<S>
   try {
     command = decode(options.schema, delivery.data)
@@ -95,7 +99,10 @@ async function settle<S extends z.ZodType>(actor: Actor, options: CommandHandler
   } catch (error) {
     const failure = toFailure(error, 'INTERNAL')
     if (isRetryable(failure.code) && delivery.deliveries < GIVE_UP_AFTER) {
-      actor.log.warn({ err: error, subject: delivery.subject, deliveries: delivery.deliveries }, 'handed back')
+      actor.log.warn(
+        { err: error, subject: delivery.subject, deliveries: delivery.deliveries },
+        'handed back',
+      )
       return delivery.nak(Math.min(30_000, 100 * 2 ** delivery.deliveries))
     }
     if (options.onFailed === undefined) return actor.bury(options.stream, delivery, error)

@@ -1,8 +1,9 @@
 /** An actor's entry in the registry, renewed for as long as it lives, and its events. */
+
+import { putEntry } from '../bus/registry.ts'
 import type { ActorState } from '../contract/registry.ts'
 import { registryKey } from '../contract/registry.ts'
 import { HEARTBEAT_SECONDS } from '../contract/streams.ts'
-import { putEntry } from '../bus/registry.ts'
 import { VERSION } from '../version.ts'
 import type { Actor } from './actor.ts'
 
@@ -32,7 +33,12 @@ export function startHeartbeat(actor: Actor): Heartbeat {
       state = next
       pools = withPools ?? pools
       beat()
-      actor.emit({ noun: 'actor', verb: next, id: actor.id, data: { name: actor.name, host: actor.host, pid: process.pid } })
+      actor.emit({
+        noun: 'actor',
+        verb: next,
+        id: actor.id,
+        data: { name: actor.name, host: actor.host, pid: process.pid },
+      })
     },
     [Symbol.dispose]() {
       clearInterval(timer)

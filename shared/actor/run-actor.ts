@@ -26,18 +26,30 @@ const DRAIN_MS = 20_000
 /** Runs one actor in this process until a signal, or its own wish, ends it; then exits. */
 export async function runActor(options: ActorOptions): Promise<void> {
   const environment = readEnvironment()
-  const id = options.id ?? `${options.name}-${hostname().split('.')[0]}-${process.pid}`.replaceAll(/[^A-Za-z0-9_-]/g, '-')
-  const log = pino({ level: environment.logLevel, base: { actor: id }, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2))
+  const id =
+    options.id ??
+    `${options.name}-${hostname().split('.')[0]}-${process.pid}`.replaceAll(/[^A-Za-z0-9_-]/g, '-')
+  const log = pino(
+    { level: environment.logLevel, base: { actor: id }, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination(2),
+  )
   try {
     await live(options, id, environment, log)
     process.exit(0)
   } catch (error) {
     log.fatal({ err: error }, 'the actor could not go on')
-    process.exit(error instanceof QubusError && (error.code === 'UNREACHABLE' || error.code === 'NOT_RUNNING') ? 3 : 1)
+    process.exit(
+      error instanceof QubusError && (error.code === 'UNREACHABLE' || error.code === 'NOT_RUNNING') ? 3 : 1,
+    )
   }
 }
 
-async function live(options: ActorOptions, id: string, environment: Environment, log: pino.Logger): Promise<void> {
+async function live(
+  options: ActorOptions,
+  id: string,
+  environment: Environment,
+  log: pino.Logger,
+): Promise<void> {
   const stopping = new AbortController()
   const deadline = new AbortController()
   const stop = (why: string): void => {
@@ -95,6 +107,7 @@ function aborted(signal: AbortSignal): Promise<void> {
 async function logBusErrors(actor: Actor): Promise<void> {
   for await (const status of actor.bus.nc.status()) {
     if (status.type === 'error') actor.log.error({ err: status.error }, 'the broker reports an error')
-    else if (status.type === 'disconnect' || status.type === 'reconnect') actor.log.warn(`broker: ${status.type}`)
+    else if (status.type === 'disconnect' || status.type === 'reconnect')
+      actor.log.warn(`broker: ${status.type}`)
   }
 }

@@ -16,7 +16,14 @@ export type Times = { startedAt: number; endedAt: number }
 
 type Commanded = StepShape & { queuedAt: number }
 
-export function outcomeDraft(place: Place, id: StepIdentity, command: Commanded, times: Times, result: Payload, artifacts?: Artifact[]): Draft {
+export function outcomeDraft(
+  place: Place,
+  id: StepIdentity,
+  command: Commanded,
+  times: Times,
+  result: Payload,
+  artifacts?: Artifact[],
+): Draft {
   const outcome: StepOutcome = {
     ...place,
     ...shapeOf(command),
@@ -29,8 +36,21 @@ export function outcomeDraft(place: Place, id: StepIdentity, command: Commanded,
   return draft(record(id.run).outcome(id.step), 'completed', `${id.run}.${id.step}`, place, command, outcome)
 }
 
-export function attemptDraft(place: Place, id: StepIdentity, command: Commanded, times: Times, error: Failure, uncharged = false): Draft {
-  const attempt: AttemptRecord = { ...place, ...shapeOf(command), ...times, error, ...(uncharged ? { uncharged } : {}) }
+export function attemptDraft(
+  place: Place,
+  id: StepIdentity,
+  command: Commanded,
+  times: Times,
+  error: Failure,
+  uncharged = false,
+): Draft {
+  const attempt: AttemptRecord = {
+    ...place,
+    ...shapeOf(command),
+    ...times,
+    error,
+    ...(uncharged ? { uncharged } : {}),
+  }
   return draft(record(id.run).attempt(id.step, id.attempt), 'attempt', idOf(id), place, command, attempt)
 }
 
@@ -48,7 +68,14 @@ function idOf({ run, step, attempt }: StepIdentity): string {
   return `${run}.${step}.${attempt}`
 }
 
-function draft(subject: string, verb: string, id: string, place: Place, command: Commanded, body: unknown): Draft {
+function draft(
+  subject: string,
+  verb: string,
+  id: string,
+  place: Place,
+  command: Commanded,
+  body: unknown,
+): Draft {
   const headers = cloudHeaders({
     type: eventType('step', verb),
     id,

@@ -39,7 +39,11 @@ export function bundleCache(blobs: Blobs, folder: string, builtin: string): Bund
 }
 
 /** Writes a bundle so that whoever looks sees all of it or nothing. */
-export async function writeBundle(path: string, bytes: Uint8Array, sourceRoot: string | undefined): Promise<string> {
+export async function writeBundle(
+  path: string,
+  bytes: Uint8Array,
+  sourceRoot: string | undefined,
+): Promise<string> {
   const draft = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}`
   await writeFile(draft, withAbsoluteSources(bytes, sourceRoot), { mode: 0o600 })
   await rename(draft, path)

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { dirname, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { build, type BuildFailure, type BuildOptions, type BuildResult, type Plugin, stop } from 'esbuild'
+import { type BuildFailure, type BuildOptions, type BuildResult, build, type Plugin, stop } from 'esbuild'
 import { QubusError } from '../contract/errors.ts'
 
 export type Bundle = {
@@ -27,7 +27,9 @@ export async function bundleFlowFile(path: string): Promise<Bundle> {
   if (!found?.isFile()) throw new QubusError('BUNDLE_FAILED', `${path}: there is no such file`)
   const sourceRoot = dirname(file)
   const [code, map] = await compile(file, sourceRoot)
-  const bytes = new TextEncoder().encode(code + MARK + Buffer.from(portable(map, sourceRoot)).toString('base64') + '\n')
+  const bytes = new TextEncoder().encode(
+    `${code + MARK + Buffer.from(portable(map, sourceRoot)).toString('base64')}\n`,
+  )
   return { bytes, hash: hash('sha256', bytes), sourceRoot }
 }
 
@@ -53,15 +55,20 @@ async function compile(file: string, sourceRoot: string): Promise<[code: string,
       // A circuit beside the flow is imported as its text.
       loader: { '.qasm': 'text' },
       // CommonJS packages inside an ES module need a `require`.
-      banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire('file:///');" },
+      banner: {
+        js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire('file:///');",
+      },
       plugins: [resolveOurs],
     })
-    const text = (suffix: string) => result.outputFiles?.find((each) => each.path.endsWith(suffix))?.text ?? ''
+    const text = (suffix: string) =>
+      result.outputFiles?.find((each) => each.path.endsWith(suffix))?.text ?? ''
     return [text('.mjs'), text('.map')]
   } catch (cause) {
-    const messages = (cause as BuildFailure).errors?.slice(0, 5).map(({ text, location }) =>
-      location ? `${location.file}:${location.line}:${location.column + 1}: ${text}` : text,
-    )
+    const messages = (cause as BuildFailure).errors
+      ?.slice(0, 5)
+      .map(({ text, location }) =>
+        location ? `${location.file}:${location.line}:${location.column + 1}: ${text}` : text,
+      )
     throw new QubusError('BUNDLE_FAILED', messages?.join('\n') ?? (cause as Error).message, { cause })
   }
 }
@@ -83,12 +90,18 @@ const resolveOurs: Plugin = {
   name: 'qubus',
   setup(builder) {
     builder.onResolve({ filter: /^qubus$/ }, () => ({ path: resolve(PROJECT, 'shared/flow/index.ts') }))
-    builder.onResolve({ filter: /^qubus:registry$/ }, () => ({ path: resolve(PROJECT, 'shared/flow/registry.ts') }))
-    builder.onResolve({ filter: /^qubus\// }, ({ path }) => ({ errors: [{ text: `${path} can't be used in flow code: it talks to the system from outside` }] }))
+    builder.onResolve({ filter: /^qubus:registry$/ }, () => ({
+      path: resolve(PROJECT, 'shared/flow/registry.ts'),
+    }))
+    builder.onResolve({ filter: /^qubus\// }, ({ path }) => ({
+      errors: [{ text: `${path} can't be used in flow code: it talks to the system from outside` }],
+    }))
     builder.onResolve({ filter: /^zod(\/.*)?$/ }, async ({ path, kind, resolveDir, pluginData }) => {
       if (pluginData === 'asked') return undefined
       const theirs = await builder.resolve(path, { kind, resolveDir, pluginData: 'asked' })
-      return theirs.errors.length === 0 ? theirs : builder.resolve(path, { kind, resolveDir: PROJECT, pluginData: 'asked' })
+      return theirs.errors.length === 0
+        ? theirs
+        : builder.resolve(path, { kind, resolveDir: PROJECT, pluginData: 'asked' })
     })
   },
 }
@@ -111,7 +124,11 @@ export function withAbsoluteSources(bytes: Uint8Array, sourceRoot: string | unde
   const text = new TextDecoder().decode(bytes)
   const at = text.lastIndexOf(MARK)
   if (at < 0 || sourceRoot === undefined) return text
-  const map = JSON.parse(Buffer.from(text.slice(at + MARK.length), 'base64').toString()) as { sources: string[] }
-  map.sources = map.sources.map((source) => (source.startsWith('qubus:') ? source : resolve(sourceRoot, source)))
-  return text.slice(0, at) + MARK + Buffer.from(JSON.stringify(map)).toString('base64') + '\n'
+  const map = JSON.parse(Buffer.from(text.slice(at + MARK.length), 'base64').toString()) as {
+    sources: string[]
+  }
+  map.sources = map.sources.map((source) =>
+    source.startsWith('qubus:') ? source : resolve(sourceRoot, source),
+  )
+  return `${text.slice(0, at) + MARK + Buffer.from(JSON.stringify(map)).toString('base64')}\n`
 }

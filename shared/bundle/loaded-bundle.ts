@@ -14,7 +14,11 @@ export async function loadBundle(path: string): Promise<LoadedBundle> {
     return module as LoadedBundle
   } catch (cause) {
     const { name, message, stack } = cause as Error
-    throw new QubusError('BUNDLE_FAILED', `the flow file failed while it was loaded: ${name}: ${message}${whereIn(stack)}`, { cause })
+    throw new QubusError(
+      'BUNDLE_FAILED',
+      `the flow file failed while it was loaded: ${name}: ${message}${whereIn(stack)}`,
+      { cause },
+    )
   }
 }
 
@@ -23,7 +27,10 @@ export function findFlow({ registry }: LoadedBundle, name: string): FlowDefiniti
   const found = registry.flows.get(name)
   if (found) return found
   const known = [...registry.flows.keys()].map((each) => JSON.stringify(each)).join(', ')
-  throw new QubusError('UNKNOWN_FLOW', `no flow ${JSON.stringify(name)} in the bundle; there is: ${known || 'none'}`)
+  throw new QubusError(
+    'UNKNOWN_FLOW',
+    `no flow ${JSON.stringify(name)} in the bundle; there is: ${known || 'none'}`,
+  )
 }
 
 export type CheckedParams = { ok: true; value: unknown } | { ok: false; message: string }
@@ -38,7 +45,10 @@ export async function validateParams(flow: FlowDefinition, params: unknown): Pro
     const at = path?.map((each) => String(typeof each === 'object' ? each.key : each)).join('.')
     return at ? `${at}: ${message}` : message
   })
-  return { ok: false, message: `the parameters of flow ${JSON.stringify(flow.name)} don't fit: ${issues.join('; ')}` }
+  return {
+    ok: false,
+    message: `the parameters of flow ${JSON.stringify(flow.name)} don't fit: ${issues.join('; ')}`,
+  }
 }
 
 function whereIn(stack: string | undefined): string {

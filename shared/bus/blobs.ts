@@ -5,8 +5,8 @@ import { type ObjectStore, Objm } from '@nats-io/obj'
 import type { NatsConnection } from '@nats-io/transport-node'
 import { QubusError } from '../contract/errors.ts'
 import type { Payload } from '../contract/payload.ts'
-import { readAll } from './direct.ts'
 import { BLOB_BUCKET, INLINE_LIMIT } from '../contract/streams.ts'
+import { readAll } from './direct.ts'
 
 export type Blobs = {
   /** Stores `bytes` unless they are there; returns their SHA-256 in hex. Resolves when they are on disk. */
@@ -43,7 +43,8 @@ export function openBlobs(nc: NatsConnection): Blobs {
       const info = await (await store()).info(sha256).catch((cause: unknown) => {
         throw new QubusError('BLOB_MISSING', `the blob ${sha256} can't be read`, { cause })
       })
-      if (info === null || info.deleted) throw new QubusError('BLOB_MISSING', `the blob ${sha256} is not in the store`)
+      if (info === null || info.deleted)
+        throw new QubusError('BLOB_MISSING', `the blob ${sha256} is not in the store`)
       const bytes = await readChunks(nc, info.nuid)
       if (hash('sha256', bytes) !== sha256) {
         throw new QubusError('BLOB_CORRUPT', `the blob ${sha256} has other content than its name says`)

@@ -26,13 +26,18 @@ export async function connectBus(address: BusAddress, name: string, timeoutMs = 
     },
     async [Symbol.asyncDispose]() {
       callbacks.clear()
-      if (!nc.isClosed()) await Promise.race([nc.drain(), new Promise((done) => setTimeout(done, 2000).unref())])
+      if (!nc.isClosed())
+        await Promise.race([nc.drain(), new Promise((done) => setTimeout(done, 2000).unref())])
       if (!nc.isClosed()) await nc.close()
     },
   }
 }
 
-async function dial({ url, user, password }: BusAddress, name: string, timeoutMs: number): Promise<NatsConnection> {
+async function dial(
+  { url, user, password }: BusAddress,
+  name: string,
+  timeoutMs: number,
+): Promise<NatsConnection> {
   try {
     return await connect({
       servers: url,
@@ -51,7 +56,11 @@ async function dial({ url, user, password }: BusAddress, name: string, timeoutMs
       noAsyncTraces: true,
     })
   } catch (cause) {
-    throw new QubusError('UNREACHABLE', `the broker at ${url} can't be reached: ${(cause as Error).message}`, { cause })
+    throw new QubusError(
+      'UNREACHABLE',
+      `the broker at ${url} can't be reached: ${(cause as Error).message}`,
+      { cause },
+    )
   }
 }
 

@@ -37,7 +37,8 @@ export function toDelivery(nc: NatsConnection, message: Msg): Delivery {
     time: Math.floor(Number(tokens[at + 3]) / 1e6),
     ack: () => answer(nc, reply, '+ACK'),
     working: () => answer(nc, reply, '+WPI'),
-    nak: (delayMs = 0) => answer(nc, reply, delayMs > 0 ? `-NAK {"delay":${Math.round(delayMs * 1e6)}}` : '-NAK'),
+    nak: (delayMs = 0) =>
+      answer(nc, reply, delayMs > 0 ? `-NAK {"delay":${Math.round(delayMs * 1e6)}}` : '-NAK'),
   }
 }
 

@@ -12,7 +12,11 @@ export type Stored = { subject: string; sequence: number; data: Uint8Array; time
 export const MULTI_LAST_LIMIT = 1000
 
 /** The last message on `subject` (wildcards allowed), or undefined. */
-export async function readLast(nc: NatsConnection, stream: ReadableStreamName, subject: string): Promise<Stored | undefined> {
+export async function readLast(
+  nc: NatsConnection,
+  stream: ReadableStreamName,
+  subject: string,
+): Promise<Stored | undefined> {
   const found = await directGet(nc, stream, { last_by_subj: subject })
   return found[0]
 }
@@ -21,7 +25,11 @@ export async function readLast(nc: NatsConnection, stream: ReadableStreamName, s
  * The last message of each of `subjects` (wildcards allowed) that has one, in stream order.
  * Any number of subjects is asked for in pieces of 1,000.
  */
-export async function readLastOf(nc: NatsConnection, stream: ReadableStreamName, subjects: string[]): Promise<Stored[]> {
+export async function readLastOf(
+  nc: NatsConnection,
+  stream: ReadableStreamName,
+  subjects: string[],
+): Promise<Stored[]> {
   const found: Stored[] = []
   for (let at = 0; at < subjects.length; at += MULTI_LAST_LIMIT) {
     found.push(...(await directGet(nc, stream, { multi_last: subjects.slice(at, at + MULTI_LAST_LIMIT) })))
@@ -32,9 +40,19 @@ export async function readLastOf(nc: NatsConnection, stream: ReadableStreamName,
 /**
  * All messages on `subject` (wildcards allowed) from sequence `from` on, in stream order, read in bounded pieces.
  */
-export async function* readAll(nc: NatsConnection, stream: ReadableStreamName, subject: string, from = 1): AsyncGenerator<Stored[]> {
+export async function* readAll(
+  nc: NatsConnection,
+  stream: ReadableStreamName,
+  subject: string,
+  from = 1,
+): AsyncGenerator<Stored[]> {
   for (let next = from; ; ) {
-    const page = await directGet(nc, stream, { next_by_subj: subject, seq: next, batch: 500, max_bytes: 8_000_000 })
+    const page = await directGet(nc, stream, {
+      next_by_subj: subject,
+      seq: next,
+      batch: 500,
+      max_bytes: 8_000_000,
+    })
     const last = page.at(-1)
     if (last === undefined) return
     yield page
@@ -44,7 +62,11 @@ export async function* readAll(nc: NatsConnection, stream: ReadableStreamName, s
 
 const IDLE_MS = 5_000
 
-function directGet(nc: NatsConnection, stream: ReadableStreamName, request: Record<string, unknown>): Promise<Stored[]> {
+function directGet(
+  nc: NatsConnection,
+  stream: ReadableStreamName,
+  request: Record<string, unknown>,
+): Promise<Stored[]> {
   const batched = 'multi_last' in request || 'batch' in request
   return new Promise((resolve, reject) => {
     const found: Stored[] = []
@@ -55,7 +77,8 @@ function directGet(nc: NatsConnection, stream: ReadableStreamName, request: Reco
       if (error === undefined) resolve(found)
       else reject(error)
     }
-    const onIdle = () => finish(new QubusError('UNREACHABLE', `the broker did not answer a read of ${stream} in time`))
+    const onIdle = () =>
+      finish(new QubusError('UNREACHABLE', `the broker did not answer a read of ${stream} in time`))
     let timer = setTimeout(onIdle, IDLE_MS)
     const subscription = nc.subscribe(inbox, {
       callback: (error, message) => {

@@ -17,9 +17,15 @@ export function eventEmitter(nc: NatsConnection, source: string): EmitEvent {
       source,
       time: Date.now(),
     })
-    const body = JSON.stringify({ id: event.id, ...(event.run === undefined ? {} : { run: event.run }), ...event.data })
+    const body = JSON.stringify({
+      id: event.id,
+      ...(event.run === undefined ? {} : { run: event.run }),
+      ...event.data,
+    })
     try {
-      nc.publish(subject.event(event.noun, event.verb, event.run, event.id), body, { headers: wireHeaders(lines + headerLine(CONTENT_TYPE, 'application/json')) })
+      nc.publish(subject.event(event.noun, event.verb, event.run, event.id), body, {
+        headers: wireHeaders(lines + headerLine(CONTENT_TYPE, 'application/json')),
+      })
     } catch {}
   }
 }

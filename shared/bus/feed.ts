@@ -76,7 +76,8 @@ class OrderedFeed implements Feed {
     clearInterval(this.#timer)
     this.#forget()
     this.#puller?.stop()
-    if (this.#consumer) void this.#api(`CONSUMER.DELETE.${this.#options.stream}.${this.#consumer}`, '').catch(() => {})
+    if (this.#consumer)
+      void this.#api(`CONSUMER.DELETE.${this.#options.stream}.${this.#consumer}`, '').catch(() => {})
   }
 
   async #open(): Promise<void> {
@@ -163,16 +164,26 @@ class OrderedFeed implements Feed {
 
   // The broker knows what is pending: silence with something pending means that the consumer is stuck or gone.
   async #watch(): Promise<void> {
-    if (this.#puller === undefined || this.#unhandled > 0 || performance.now() - this.#lastArrival < WATCHDOG_MS) return
+    if (
+      this.#puller === undefined ||
+      this.#unhandled > 0 ||
+      performance.now() - this.#lastArrival < WATCHDOG_MS
+    )
+      return
     const generation = this.#generation
     const seen = this.#lastSeen
-    const info = await this.#api(`CONSUMER.INFO.${this.#options.stream}.${this.#consumer}`, '').catch((error: unknown) => error)
+    const info = await this.#api(`CONSUMER.INFO.${this.#options.stream}.${this.#consumer}`, '').catch(
+      (error: unknown) => error,
+    )
     if (generation !== this.#generation || seen !== this.#lastSeen || this.#unhandled > 0) return
     if (info instanceof Error) {
       if (info.message.includes('10014')) void this.#open()
       return
     }
-    const { num_pending: pending, delivered } = info as { num_pending: number; delivered: { consumer_seq: number } }
+    const { num_pending: pending, delivered } = info as {
+      num_pending: number
+      delivered: { consumer_seq: number }
+    }
     if (pending > 0 || delivered.consumer_seq >= this.#expected) void this.#open()
   }
 

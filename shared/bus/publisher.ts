@@ -82,7 +82,8 @@ export class Publisher {
   /** Gives up what is not sent yet; what is in flight may or may not be stored. */
   close(): void {
     this.#closed = true
-    for (const each of this.#queue.splice(0)) each.reject(new QubusError('UNREACHABLE', 'the publisher was closed'))
+    for (const each of this.#queue.splice(0))
+      each.reject(new QubusError('UNREACHABLE', 'the publisher was closed'))
   }
 
   #schedule(): void {
@@ -104,7 +105,11 @@ export class Publisher {
   #take(): Waiting[] {
     const group: Waiting[] = []
     let bytes = 0
-    while (group.length < this.#options.batchSize && this.#queue[group.length] !== undefined && bytes < MAX_BATCH_BYTES) {
+    while (
+      group.length < this.#options.batchSize &&
+      this.#queue[group.length] !== undefined &&
+      bytes < MAX_BATCH_BYTES
+    ) {
       const next = this.#queue[group.length] as Waiting
       bytes += next.body.length
       group.push(next)
@@ -126,7 +131,10 @@ export class Publisher {
         return
       }
       if (tries > 0) await pause(Math.min(1000, 20 * 2 ** tries))
-      left = left.length < SINGLES || !this.#options.atomic ? await this.#sendSingles(left) : await this.#sendBatch(left)
+      left =
+        left.length < SINGLES || !this.#options.atomic
+          ? await this.#sendSingles(left)
+          : await this.#sendBatch(left)
     }
   }
 
@@ -161,7 +169,8 @@ export class Publisher {
     const last = group.length
     try {
       group.forEach((each, i) => {
-        if (i + 1 < last) this.#nc.publish(each.subject, each.body, { headers: wireHeaders(inBatch(each, batch, i + 1)) })
+        if (i + 1 < last)
+          this.#nc.publish(each.subject, each.body, { headers: wireHeaders(inBatch(each, batch, i + 1)) })
       })
     } catch {
       return 'unknown'
@@ -172,7 +181,10 @@ export class Publisher {
 
   async #send(subject: string, body: Uint8Array, lines: HeaderLines): Promise<Verdict> {
     try {
-      const reply = await this.#nc.request(subject, body, { headers: wireHeaders(lines), timeout: TIMEOUT_MS })
+      const reply = await this.#nc.request(subject, body, {
+        headers: wireHeaders(lines),
+        timeout: TIMEOUT_MS,
+      })
       return verdictOf(JSON.parse(reply.string()))
     } catch {
       return 'unknown'
@@ -199,7 +211,13 @@ export class Publisher {
 
   #refuse(each: Waiting, left: Waiting[]): void {
     if (this.#options.whenFull === 'wait') left.push(each)
-    else each.reject(new QubusError('STREAM_FULL', `the stream ${this.#options.stream} is full: ${each.subject} was refused`))
+    else
+      each.reject(
+        new QubusError(
+          'STREAM_FULL',
+          `the stream ${this.#options.stream} is full: ${each.subject} was refused`,
+        ),
+      )
   }
 }
 

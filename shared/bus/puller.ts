@@ -40,7 +40,9 @@ export class Puller {
   constructor(bus: Bus, options: PullerOptions) {
     this.#bus = bus
     this.#options = options
-    this.#inbox = createInbox((bus.nc as unknown as { options: { inboxPrefix?: string } }).options.inboxPrefix)
+    this.#inbox = createInbox(
+      (bus.nc as unknown as { options: { inboxPrefix?: string } }).options.inboxPrefix,
+    )
     this.#subscription = bus.nc.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => {
         if (!error) this.#receive(message)
@@ -61,7 +63,11 @@ export class Puller {
     const reply = `${this.#inbox}.${++this.#counter}`
     const request = { batch: wanted, expires: EXPIRES_MS * 1e6 }
     try {
-      this.#bus.nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${this.#options.stream}.${this.#options.consumer}`, JSON.stringify(request), { reply })
+      this.#bus.nc.publish(
+        `$JS.API.CONSUMER.MSG.NEXT.${this.#options.stream}.${this.#options.consumer}`,
+        JSON.stringify(request),
+        { reply },
+      )
     } catch {
       return
     }
@@ -78,7 +84,10 @@ export class Puller {
   }
 
   #receive(message: Msg): void {
-    const code = message.headers && message.data.length === 0 && !message.reply?.startsWith('$JS.ACK') ? message.headers.code : 0
+    const code =
+      message.headers && message.data.length === 0 && !message.reply?.startsWith('$JS.ACK')
+        ? message.headers.code
+        : 0
     if (code > 0) return this.#status(message.subject, code)
     this.#count()
     this.#arrived.push(toDelivery(this.#bus.nc, message))

@@ -1,8 +1,8 @@
 /** The registry: who is alive. Entries vanish when their owner stops renewing them. */
 import type { NatsConnection } from '@nats-io/transport-node'
-import { REGISTRY_BUCKET, REGISTRY_TTL_SECONDS } from '../contract/streams.ts'
 import { ActorEntry, VqpuEntry } from '../contract/registry.ts'
-import { unpack, encode } from '../wire/message.ts'
+import { REGISTRY_BUCKET, REGISTRY_TTL_SECONDS } from '../contract/streams.ts'
+import { encode, unpack } from '../wire/message.ts'
 import type { Bus } from './connect.ts'
 import { readLastOf } from './direct.ts'
 
@@ -25,15 +25,17 @@ export async function readRegistry(nc: NatsConnection): Promise<RegistryView> {
   const view: RegistryView = { actors: new Map(), vqpus: new Map() }
   const found = await readLastOf(nc, `KV_${REGISTRY_BUCKET}`, [`${PREFIX}>`])
   for (const stored of found) {
-    if (Date.now() - Date.parse(stored.time) < REGISTRY_TTL_SECONDS * 1000) place(view, stored.subject, stored.data)
+    if (Date.now() - Date.parse(stored.time) < REGISTRY_TTL_SECONDS * 1000)
+      place(view, stored.subject, stored.data)
   }
   return view
 }
 
-export type RegistryWatch = RegistryView & Disposable & {
-  /** Resolves after the first full listing. */
-  ready: Promise<void>
-}
+export type RegistryWatch = RegistryView &
+  Disposable & {
+    /** Resolves after the first full listing. */
+    ready: Promise<void>
+  }
 
 /**
  * Keeps a view of the registry: heartbeats are heard live, and a full listing every few seconds and after each

@@ -1,7 +1,7 @@
 /** The streams, as `qubus up` (their one owner) makes or updates them. Making them again changes nothing. */
 import { jetstreamManager, RetentionPolicy, StorageType, type StreamConfig } from '@nats-io/jetstream'
 import { Objm } from '@nats-io/obj'
-import { nanos, type NatsConnection } from '@nats-io/transport-node'
+import { type NatsConnection, nanos } from '@nats-io/transport-node'
 import { BLOB_BUCKET, REGISTRY_BUCKET, REGISTRY_TTL_SECONDS, STREAM } from '../contract/streams.ts'
 import { filter } from '../contract/subjects.ts'
 
@@ -36,10 +36,43 @@ const wantedStreams = (share: (part: number) => number) => [
   { name: STREAM.submissions, subjects: [filter.submissions], ...COMMANDS, max_bytes: share(0.08) },
   { name: STREAM.circuits, subjects: [filter.circuits], ...COMMANDS, max_bytes: share(0.08) },
   { name: STREAM.allocations, subjects: [filter.allocations], ...COMMANDS, max_bytes: share(0.02) },
-  { name: STREAM.signals, subjects: [filter.signals], retention: RetentionPolicy.Limits, max_msgs_per_subject: 1, allow_direct: true, max_bytes: share(0.02) },
-  { name: STREAM.logs, subjects: [filter.logs], retention: RetentionPolicy.Limits, discard: 'old', allow_direct: true, max_bytes: share(0.1), max_age: nanos(30 * DAY), persist_mode: 'async' },
-  { name: STREAM.events, subjects: [...filter.storedEvents], retention: RetentionPolicy.Limits, discard: 'old', allow_direct: true, max_bytes: share(0.04), max_age: nanos(7 * DAY), persist_mode: 'async' },
-  { name: STREAM.dead, subjects: [filter.dead], retention: RetentionPolicy.Limits, discard: 'old', allow_direct: true, max_bytes: share(0.02), max_age: nanos(30 * DAY) },
+  {
+    name: STREAM.signals,
+    subjects: [filter.signals],
+    retention: RetentionPolicy.Limits,
+    max_msgs_per_subject: 1,
+    allow_direct: true,
+    max_bytes: share(0.02),
+  },
+  {
+    name: STREAM.logs,
+    subjects: [filter.logs],
+    retention: RetentionPolicy.Limits,
+    discard: 'old',
+    allow_direct: true,
+    max_bytes: share(0.1),
+    max_age: nanos(30 * DAY),
+    persist_mode: 'async',
+  },
+  {
+    name: STREAM.events,
+    subjects: [...filter.storedEvents],
+    retention: RetentionPolicy.Limits,
+    discard: 'old',
+    allow_direct: true,
+    max_bytes: share(0.04),
+    max_age: nanos(7 * DAY),
+    persist_mode: 'async',
+  },
+  {
+    name: STREAM.dead,
+    subjects: [filter.dead],
+    retention: RetentionPolicy.Limits,
+    discard: 'old',
+    allow_direct: true,
+    max_bytes: share(0.02),
+    max_age: nanos(30 * DAY),
+  },
   // What the key-value client would make, but with writes that nobody waits for: a heartbeat is worth no fsync.
   {
     name: `KV_${REGISTRY_BUCKET}`,

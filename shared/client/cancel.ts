@@ -25,7 +25,12 @@ export async function cancelRun(session: Session, run: string, reason?: string):
   const created = await publisher.create({
     subject: record(run).cancel,
     body: encode(body),
-    headers: cloudHeaders({ type: eventType('run', 'cancel'), id: `${run}.cancel`, source: `/qubus/client/${session.user}`, time: body.at }),
+    headers: cloudHeaders({
+      type: eventType('run', 'cancel'),
+      id: `${run}.cancel`,
+      source: `/qubus/client/${session.user}`,
+      time: body.at,
+    }),
   })
   publisher.close()
   session.bus.nc.publish(subject.control(run), encode({}))

@@ -1,11 +1,12 @@
 /** From callbacks to `for await`: what is pushed is kept until it is asked for. */
 
-export type Channel<T> = Disposable & AsyncIterable<T> & {
-  push(item: T): void
-  /** Nothing more comes; what was pushed is still given. */
-  end(): void
-  onClose(act: () => void): void
-}
+export type Channel<T> = Disposable &
+  AsyncIterable<T> & {
+    push(item: T): void
+    /** Nothing more comes; what was pushed is still given. */
+    end(): void
+    onClose(act: () => void): void
+  }
 
 /** @param signal ends it as {@link Channel.end} does. */
 export function channel<T>(signal?: AbortSignal): Channel<T> {

@@ -35,7 +35,11 @@ type About = { run?: string; step?: number; subject?: string; recorded: boolean 
 function aboutOf(subject: string): About {
   const record = parseRecordSubject(subject)
   if (subject.split('.')[2] === 'run' && record !== undefined) {
-    return { run: record.run, recorded: true, ...('step' in record.record ? { step: record.record.step } : {}) }
+    return {
+      run: record.run,
+      recorded: true,
+      ...('step' in record.record ? { step: record.record.step } : {}),
+    }
   }
   const [, , , noun, verb, run, ...id] = subject.split('.')
   const recorded = noun === 'step' && verb === 'recorded'

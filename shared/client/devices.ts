@@ -5,5 +5,7 @@ import type { Session } from './session.ts'
 
 /** By id. */
 export async function listDevices({ bus }: Session): Promise<VqpuEntry[]> {
-  return [...(await readRegistry(bus.nc)).vqpus.values()].sort((a, b) => a.id.localeCompare(b.id, 'en', { numeric: true }))
+  return [...(await readRegistry(bus.nc)).vqpus.values()].sort((a, b) =>
+    a.id.localeCompare(b.id, 'en', { numeric: true }),
+  )
 }

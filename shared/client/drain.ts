@@ -11,11 +11,15 @@ export async function drainDevice({ bus }: Session, device: string): Promise<voi
   const { vqpus } = await readRegistry(bus.nc)
   if (!vqpus.has(device)) {
     const there = [...vqpus.keys()].join(', ') || 'none'
-    throw new QubusError('UNKNOWN_DEVICE', `no device ${JSON.stringify(device)} is there; alive: ${there}`, { facts: { device } })
+    throw new QubusError('UNKNOWN_DEVICE', `no device ${JSON.stringify(device)} is there; alive: ${there}`, {
+      facts: { device },
+    })
   }
-  const reply = await bus.nc.request(subject.command(device, 'drain'), encode({}), { timeout: 5_000 }).catch((cause: unknown) => {
-    throw new QubusError('UNREACHABLE', `the host of ${device} does not answer`, { cause })
-  })
+  const reply = await bus.nc
+    .request(subject.command(device, 'drain'), encode({}), { timeout: 5_000 })
+    .catch((cause: unknown) => {
+      throw new QubusError('UNREACHABLE', `the host of ${device} does not answer`, { cause })
+    })
   const { ok, message } = decode(CommandReply, reply.data)
   if (!ok) throw new QubusError('DEVICE_GONE', `${device} does not drain: ${message ?? 'it gave no reason'}`)
 }

@@ -1,6 +1,7 @@
 /** What happened and what happens, as CloudEvents: `EVENTS`, the step records of `RUNS`, then the live subscription. */
-import { assertToken } from '../contract/ids.ts'
+
 import type { CloudEvent } from '../contract/event.ts'
+import { assertToken } from '../contract/ids.ts'
 import { STREAM } from '../contract/streams.ts'
 import { filter, record } from '../contract/subjects.ts'
 import { channel } from './channel.ts'
@@ -49,9 +50,24 @@ export async function* events(session: Session, options: EventOptions = {}): Asy
 // Clocks of several hosts: an event may be stamped this much earlier than it arrives.
 const MEETING_MS = 60_000
 
-function history(session: Session, run: string | undefined, since: number | undefined, signal: AbortSignal | undefined) {
+function history(
+  session: Session,
+  run: string | undefined,
+  since: number | undefined,
+  signal: AbortSignal | undefined,
+) {
   return mergeByTime(
-    historyOf(session, { stream: STREAM.events, filter: run === undefined ? filter.events : filter.runEvents(run), since, signal }),
-    historyOf(session, { stream: STREAM.runs, filter: run === undefined ? filter.stepRecords : record(run).all, since, signal }),
+    historyOf(session, {
+      stream: STREAM.events,
+      filter: run === undefined ? filter.events : filter.runEvents(run),
+      since,
+      signal,
+    }),
+    historyOf(session, {
+      stream: STREAM.runs,
+      filter: run === undefined ? filter.stepRecords : record(run).all,
+      since,
+      signal,
+    }),
   )
 }

@@ -1,6 +1,7 @@
 /** What a stream keeps for those who watch, from a point in time up to now; no bodies of the runs' log travel. */
-import { openFeed } from '../bus/feed.ts'
+
 import { readLast } from '../bus/direct.ts'
+import { openFeed } from '../bus/feed.ts'
 import type { CloudEvent } from '../contract/event.ts'
 import { STREAM, type StreamName } from '../contract/streams.ts'
 import { parseRecordSubject } from '../contract/subjects.ts'
@@ -46,15 +47,25 @@ function wanted(stream: StreamName, subject: string): boolean {
   return stream !== STREAM.runs || 'step' in (parseRecordSubject(subject)?.record ?? {})
 }
 
-async function firstSequence({ bus }: Session, stream: StreamName, filter: string, since: number): Promise<number | undefined> {
+async function firstSequence(
+  { bus }: Session,
+  stream: StreamName,
+  filter: string,
+  since: number,
+): Promise<number | undefined> {
   const question = { next_by_subj: filter, start_time: new Date(since).toISOString() }
-  const reply = await bus.nc.request(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(question), { timeout: 5_000 })
+  const reply = await bus.nc.request(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(question), {
+    timeout: 5_000,
+  })
   const sequence = Number(reply.headers?.get('Nats-Sequence'))
   return sequence > 0 ? sequence : undefined
 }
 
 /** Two streams that are in order, as one. */
-export async function* mergeByTime(left: AsyncGenerator<CloudEvent>, right: AsyncGenerator<CloudEvent>): AsyncGenerator<CloudEvent> {
+export async function* mergeByTime(
+  left: AsyncGenerator<CloudEvent>,
+  right: AsyncGenerator<CloudEvent>,
+): AsyncGenerator<CloudEvent> {
   let [a, b] = await Promise.all([left.next(), right.next()])
   while (!a.done || !b.done) {
     if (b.done || (!a.done && Date.parse(a.value.time) <= Date.parse(b.value.time))) {

@@ -1,6 +1,7 @@
 /** `qubus/client`. */
-export { type Client, connect } from './client.ts'
+
 export type { Cancellation } from './cancel.ts'
+export { type Client, connect } from './client.ts'
 export type { EventOptions } from './events.ts'
 export type { LogOptions, RunLogLine } from './log-lines.ts'
 export type { RunOutcome, WaitOptions } from './outcome.ts'

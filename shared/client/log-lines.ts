@@ -18,7 +18,11 @@ export type LogOptions = {
   signal?: AbortSignal
 }
 
-export async function* logLines(session: Session, run: string, options: LogOptions = {}): AsyncGenerator<RunLogLine> {
+export async function* logLines(
+  session: Session,
+  run: string,
+  options: LogOptions = {},
+): AsyncGenerator<RunLogLine> {
   assertToken('the run id', run)
   const { follow = false, history = true, signal } = options
   // Listening comes before reading, so that nothing falls between; what both bring is told apart by writer and number.
@@ -42,7 +46,10 @@ export async function* logLines(session: Session, run: string, options: LogOptio
   for await (const message of live) yield* unseen(message, seen)
 }
 
-function* unseen({ subject, data }: { subject: string; data: Uint8Array }, seen: Set<string>): Generator<RunLogLine> {
+function* unseen(
+  { subject, data }: { subject: string; data: Uint8Array },
+  seen: Set<string>,
+): Generator<RunLogLine> {
   const tokens = subject.split('.')
   const [step, attempt] = [Number(tokens.at(-2)), Number(tokens.at(-1))]
   const { writer, seq, lines } = decode(LogLines, data)

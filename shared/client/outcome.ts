@@ -31,7 +31,11 @@ const POLL_MS = 2_000
  * Waits until the run has ended, however it ended.
  * @throws QubusError `UNKNOWN_RUN`, or the signal's reason.
  */
-export async function waitForOutcome(session: Session, run: string, { signal }: WaitOptions = {}): Promise<RunOutcome> {
+export async function waitForOutcome(
+  session: Session,
+  run: string,
+  { signal }: WaitOptions = {},
+): Promise<RunOutcome> {
   assertToken('the run id', run)
   signal?.throwIfAborted()
   const ended = await waitUntilEnded(session, run, signal)
@@ -54,7 +58,11 @@ export async function waitForOutcome(session: Session, run: string, { signal }: 
 }
 
 /** What the flow returned. @throws the flow's error, or `CANCELLED`. */
-export async function waitForResult(session: Session, run: string, options: WaitOptions = {}): Promise<unknown> {
+export async function waitForResult(
+  session: Session,
+  run: string,
+  options: WaitOptions = {},
+): Promise<unknown> {
   const { state, result, error } = await waitForOutcome(session, run, options)
   if (state === 'completed') return result
   if (error) throw fromFailure(error)
@@ -93,7 +101,8 @@ function waitUntilEnded(session: Session, run: string, signal: AbortSignal | und
     const subscription = session.bus.nc.subscribe(filter.runEvents(run), {
       callback: (error, message) => {
         // event.<noun>.<verb>: only what is said of the run itself can end the wait.
-        if (!error && /\.event\.run\.(completed|failed|cancelled|refused)\./.test(message.subject)) void look()
+        if (!error && /\.event\.run\.(completed|failed|cancelled|refused)\./.test(message.subject))
+          void look()
       },
     })
     const timer = setInterval(() => void look(), POLL_MS)

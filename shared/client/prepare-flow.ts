@@ -21,11 +21,16 @@ export async function prepareFlow(wanted: string, params: unknown): Promise<Prep
   const { bundleFlowFile, checkParams, describeBundle } = await import('../bundle/index.ts')
   const bundle = await bundleFlowFile(file)
   const { flows } = await describeBundle(bundle)
-  const chosen = flows.find((flow) => (exported === undefined || exported === 'default' ? flow.isDefault : flow.export === exported))
+  const chosen = flows.find((flow) =>
+    exported === undefined || exported === 'default' ? flow.isDefault : flow.export === exported,
+  )
   if (chosen === undefined) {
     const names = flows.flatMap((flow) => (flow.export === undefined ? [] : [`${file}#${flow.export}`]))
     const there = names.length === 0 ? 'it exports no flow by name' : `write one of: ${names.join(', ')}`
-    const missing = exported === undefined ? 'exports no flow as its default' : `exports no flow named ${JSON.stringify(exported)}`
+    const missing =
+      exported === undefined
+        ? 'exports no flow as its default'
+        : `exports no flow named ${JSON.stringify(exported)}`
     throw new QubusError('UNKNOWN_FLOW', `${file} ${missing}; ${there}`)
   }
   const checked = await checkParams(bundle, chosen.name, params)
@@ -41,5 +46,7 @@ export function splitTarget(wanted: string): { file: string; exported?: string }
 }
 
 function isFile(name: string): boolean {
-  return /[\\/]/.test(name) || /\.[cm]?[jt]sx?$/.test(name) || (existsSync(name) && !/^[A-Za-z0-9_-]+$/.test(name))
+  return (
+    /[\\/]/.test(name) || /\.[cm]?[jt]sx?$/.test(name) || (existsSync(name) && !/^[A-Za-z0-9_-]+$/.test(name))
+  )
 }

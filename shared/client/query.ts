@@ -12,13 +12,26 @@ const TIMEOUT_MS = 10_000
 const INSPECT_MS = 2_000
 
 /** Asks result storage. @throws QubusError `UNREACHABLE` when nobody answers; `INVALID_REQUEST` for a malformed question. */
-export async function ask<N extends QueryName>(session: Session, name: N, question: Question<N>): Promise<Answer<N>> {
+export async function ask<N extends QueryName>(
+  session: Session,
+  name: N,
+  question: Question<N>,
+): Promise<Answer<N>> {
   const checked = QUERIES[name].question.safeParse(question)
   if (!checked.success) {
     const issue = checked.error.issues[0]
-    throw new QubusError('INVALID_REQUEST', `the question's ${issue?.path.join('.') || 'form'}: ${issue?.message}`)
+    throw new QubusError(
+      'INVALID_REQUEST',
+      `the question's ${issue?.path.join('.') || 'form'}: ${issue?.message}`,
+    )
   }
-  return (await request(session, subject.query(name), checked.data, QUERIES[name].answer, TIMEOUT_MS)) as Answer<N>
+  return (await request(
+    session,
+    subject.query(name),
+    checked.data,
+    QUERIES[name].answer,
+    TIMEOUT_MS,
+  )) as Answer<N>
 }
 
 /** The live view of a run; undefined when no coordinator holds it now. */
@@ -30,9 +43,17 @@ export async function inspectRun(session: Session, run: string): Promise<LiveRun
   })
 }
 
-async function request<S extends z.ZodType>(session: Session, to: string, question: unknown, answer: S, timeout: number): Promise<z.infer<S>> {
+async function request<S extends z.ZodType>(
+  session: Session,
+  to: string,
+  question: unknown,
+  answer: S,
+  timeout: number,
+): Promise<z.infer<S>> {
   const reply = await session.bus.nc.request(to, encode(question), { timeout }).catch((cause: Error) => {
-    throw new QubusError('UNREACHABLE', `nobody answers ${to}: is that actor running (qubus status)?`, { cause })
+    throw new QubusError('UNREACHABLE', `nobody answers ${to}: is that actor running (qubus status)?`, {
+      cause,
+    })
   })
   const refusal = Refusal.safeParse(unpack(reply.data)).data
   if (refusal) throw fromFailure(refusal.error)

@@ -45,7 +45,10 @@ export async function sendRequest(session: Session, wanted: RunRequest): Promise
   if (wanted.run !== undefined && (await known(session, run, request))) return run
   if ((await publish(session, run, encode(request))) === 'stored') return run
   if (await known(session, run, request)) return run
-  throw new QubusError('UNREACHABLE', `the request for run ${run} was refused, and the run can't be found: try again`)
+  throw new QubusError(
+    'UNREACHABLE',
+    `the request for run ${run} was refused, and the run can't be found: try again`,
+  )
 }
 
 async function toRequest(session: Session, wanted: RunRequest): Promise<FlowRequest> {
@@ -79,7 +82,12 @@ async function publish({ bus, user }: Session, run: string, body: Uint8Array): P
   const publisher = new Publisher(bus.nc, { stream: STREAM.flows, atomic: false, whenFull: 'throw' })
   const patience = setTimeout(() => publisher.close(), PATIENCE_MS)
   try {
-    return await publisher.create({ subject: subject.request(run), storedAs: subject.flow(run), body, headers: queuedHeaders(run, user) })
+    return await publisher.create({
+      subject: subject.request(run),
+      storedAs: subject.flow(run),
+      body,
+      headers: queuedHeaders(run, user),
+    })
   } finally {
     clearTimeout(patience)
     publisher.close()
@@ -88,7 +96,12 @@ async function publish({ bus, user }: Session, run: string, body: Uint8Array): P
 
 // The broker tells those who watch with these very headers.
 function queuedHeaders(run: string, user: string): string {
-  const event = { type: eventType('run', 'queued'), id: `${run}.queued`, source: `/qubus/client/${encodeURIComponent(user)}`, time: Date.now() }
+  const event = {
+    type: eventType('run', 'queued'),
+    id: `${run}.queued`,
+    source: `/qubus/client/${encodeURIComponent(user)}`,
+    time: Date.now(),
+  }
   return cloudHeaders(event) + headerLine(CONTENT_TYPE, 'application/msgpack')
 }
 
@@ -98,9 +111,20 @@ async function known(session: Session, run: string, request: FlowRequest): Promi
     readLast(session.bus.nc, STREAM.runs, record(run).requested),
     readLast(session.bus.nc, STREAM.flows, subject.flow(run)),
   ])
-  const present = taken ? decode(RequestedRecord, taken.data) : waiting ? FlowRequest.safeParse(unpackRequest(waiting.data)).data : undefined
+  const present = taken
+    ? decode(RequestedRecord, taken.data)
+    : waiting
+      ? FlowRequest.safeParse(unpackRequest(waiting.data)).data
+      : undefined
   if (present === undefined) return false
   if (sameWork(present, request)) return true
-  const what = present.flow === request.flow ? 'with other parameters or other code' : `for flow ${JSON.stringify(present.flow)}`
-  throw new QubusError('REQUEST_CONFLICT', `the run id ${run} was used before ${what}: choose another one, or none`, { facts: { run } })
+  const what =
+    present.flow === request.flow
+      ? 'with other parameters or other code'
+      : `for flow ${JSON.stringify(present.flow)}`
+  throw new QubusError(
+    'REQUEST_CONFLICT',
+    `the run id ${run} was used before ${what}: choose another one, or none`,
+    { facts: { run } },
+  )
 }

@@ -1,13 +1,21 @@
 /** From a flow file, or the name of a built-in flow, to the result. */
-import type { RunRequest } from './request.ts'
-import { sendRequest } from './request.ts'
+
 import { waitForResult } from './outcome.ts'
 import { prepareFlow } from './prepare-flow.ts'
+import type { RunRequest } from './request.ts'
+import { sendRequest } from './request.ts'
 import type { Session } from './session.ts'
 
-export type RunOptions = Pick<RunRequest, 'run' | 'project' | 'priority' | 'tags' | 'pool'> & { signal?: AbortSignal }
+export type RunOptions = Pick<RunRequest, 'run' | 'project' | 'priority' | 'tags' | 'pool'> & {
+  signal?: AbortSignal
+}
 
-export async function runFlow(session: Session, flow: string, params?: unknown, options: RunOptions = {}): Promise<unknown> {
+export async function runFlow(
+  session: Session,
+  flow: string,
+  params?: unknown,
+  options: RunOptions = {},
+): Promise<unknown> {
   const { signal, ...rest } = options
   const prepared = await prepareFlow(flow, params)
   const run = await sendRequest(session, { ...rest, ...prepared, params })

@@ -43,7 +43,11 @@ async function findRefusal(nc: NatsConnection, run: string): Promise<KnownRun | 
 }
 
 export function unknownRun(run: string): QubusError {
-  return new QubusError('UNKNOWN_RUN', `no run ${JSON.stringify(run)} is known: qubus runs lists those there are`, { facts: { run } })
+  return new QubusError(
+    'UNKNOWN_RUN',
+    `no run ${JSON.stringify(run)} is known: qubus runs lists those there are`,
+    { facts: { run } },
+  )
 }
 
 function queuedFlow(data: Uint8Array | undefined): string {

@@ -1,10 +1,10 @@
 /** The system at a glance: who is alive, which jobs there are, and what waits. */
 import { createInbox } from '@nats-io/transport-node'
 import { z } from 'zod'
-import { backlogOf, type Backlog } from '../bus/consumers.ts'
+import { type Backlog, backlogOf } from '../bus/consumers.ts'
 import { readRegistry } from '../bus/registry.ts'
-import type { ActorEntry, VqpuEntry } from '../contract/registry.ts'
 import { SHARDS } from '../contract/ids.ts'
+import type { ActorEntry, VqpuEntry } from '../contract/registry.ts'
 import { CONSUMER, STREAM, type StreamName } from '../contract/streams.ts'
 import { subject } from '../contract/subjects.ts'
 import { encode, unpack } from '../wire/message.ts'
@@ -30,8 +30,16 @@ export type SystemStatus = {
 export async function readStatus(session: Session): Promise<SystemStatus> {
   const { actors, vqpus } = await readRegistry(session.bus.nc)
   const order = (a: { id: string }, b: { id: string }) => a.id.localeCompare(b.id, 'en', { numeric: true })
-  const pools = new Set(['generic', 'cpu', 'gpu', ...[...actors.values()].flatMap((actor) => actor.pools ?? [])])
-  const [jobs, queues] = await Promise.all([readJobs(session), readQueues(session, [...pools], [...vqpus.keys()])])
+  const pools = new Set([
+    'generic',
+    'cpu',
+    'gpu',
+    ...[...actors.values()].flatMap((actor) => actor.pools ?? []),
+  ])
+  const [jobs, queues] = await Promise.all([
+    readJobs(session),
+    readQueues(session, [...pools], [...vqpus.keys()]),
+  ])
   return { actors: [...actors.values()].sort(order), vqpus: [...vqpus.values()].sort(order), jobs, queues }
 }
 
@@ -41,7 +49,9 @@ const JOBS_MS = 1_000
 function readJobs({ bus }: Session): Promise<JobView[]> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => finish([]), JOBS_MS)
-    const inbox = createInbox((bus.nc as unknown as { options: { inboxPrefix?: string } }).options.inboxPrefix)
+    const inbox = createInbox(
+      (bus.nc as unknown as { options: { inboxPrefix?: string } }).options.inboxPrefix,
+    )
     const finish = (jobs: JobView[]): void => {
       clearTimeout(timer)
       subscription.unsubscribe()
@@ -60,11 +70,23 @@ function readJobs({ bus }: Session): Promise<JobView[]> {
   })
 }
 
-async function readQueues(session: Session, pools: string[], devices: string[]): Promise<Record<string, Backlog>> {
+async function readQueues(
+  session: Session,
+  pools: string[],
+  devices: string[],
+): Promise<Record<string, Backlog>> {
   const named: Array<[name: string, StreamName, consumer: string]> = [
-    ...pools.map((pool): [string, StreamName, string] => [`tasks ${pool}`, STREAM.tasks, CONSUMER.tasks(pool)]),
+    ...pools.map((pool): [string, StreamName, string] => [
+      `tasks ${pool}`,
+      STREAM.tasks,
+      CONSUMER.tasks(pool),
+    ]),
     ['submissions', STREAM.submissions, CONSUMER.submissions],
-    ...['pool-vqpu', ...devices].map((device): [string, StreamName, string] => [`circuits ${device}`, STREAM.circuits, CONSUMER.circuits(device)]),
+    ...['pool-vqpu', ...devices].map((device): [string, StreamName, string] => [
+      `circuits ${device}`,
+      STREAM.circuits,
+      CONSUMER.circuits(device),
+    ]),
     ['allocations vqpu', STREAM.allocations, CONSUMER.allocations('vqpu')],
   ]
   const queues: Record<string, Backlog> = { flows: await flowBacklog(session) }
@@ -77,9 +99,14 @@ async function readQueues(session: Session, pools: string[], devices: string[]):
 }
 
 async function flowBacklog(session: Session): Promise<Backlog> {
-  const shards = await Promise.all(Array.from({ length: SHARDS }, (_, shard) => look(session, STREAM.flows, CONSUMER.flows(shard))))
+  const shards = await Promise.all(
+    Array.from({ length: SHARDS }, (_, shard) => look(session, STREAM.flows, CONSUMER.flows(shard))),
+  )
   return shards.reduce<Backlog>(
-    (sum, each) => ({ waiting: sum.waiting + (each?.waiting ?? 0), running: sum.running + (each?.running ?? 0) }),
+    (sum, each) => ({
+      waiting: sum.waiting + (each?.waiting ?? 0),
+      running: sum.running + (each?.running ?? 0),
+    }),
     { waiting: 0, running: 0 },
   )
 }

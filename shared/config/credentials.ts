@@ -20,7 +20,8 @@ const ConnectionFile = z.object({ url: z.string().startsWith('nats') })
  *   or readable by others.
  */
 export async function connectionFor(user: string, environment: Environment): Promise<Connection> {
-  const { url, file } = environment.url === undefined ? await ofHome(user, environment) : await elsewhere(user, environment)
+  const { url, file } =
+    environment.url === undefined ? await ofHome(user, environment) : await elsewhere(user, environment)
   const credentials = parse(Credentials, await readPrivate(file), file)
   return { url, ...credentials, inboxPrefix: inboxPrefixOf(credentials.user) }
 }
@@ -53,11 +54,18 @@ async function ofHome(user: string, environment: Environment): Promise<{ url: st
   return { url: parse(ConnectionFile, text, path).url, file: credentialsFile(environment.home, user) }
 }
 
-async function elsewhere(user: string, { url, credentials }: Environment): Promise<{ url: string; file: string }> {
+async function elsewhere(
+  user: string,
+  { url, credentials }: Environment,
+): Promise<{ url: string; file: string }> {
   if (credentials === undefined) {
-    throw new QubusError('BAD_ENVIRONMENT', 'QUBUS_URL is set, QUBUS_CREDS is not: write the path of a credentials file', {
-      facts: { key: 'QUBUS_CREDS' },
-    })
+    throw new QubusError(
+      'BAD_ENVIRONMENT',
+      'QUBUS_URL is set, QUBUS_CREDS is not: write the path of a credentials file',
+      {
+        facts: { key: 'QUBUS_CREDS' },
+      },
+    )
   }
   const found = await stat(credentials).catch((error: unknown) => {
     throw unreadable(credentials, error)
@@ -77,9 +85,13 @@ async function readPrivate(file: string): Promise<string> {
 function assertPrivate(file: string, { mode }: { mode: number }): void {
   if ((mode & 0o077) === 0) return
   const shown = (mode & 0o777).toString(8).padStart(4, '0')
-  throw new QubusError('BAD_ENVIRONMENT', `${file} can be read by others (mode ${shown}): run chmod 600 ${file}`, {
-    facts: { file, mode: shown },
-  })
+  throw new QubusError(
+    'BAD_ENVIRONMENT',
+    `${file} can be read by others (mode ${shown}): run chmod 600 ${file}`,
+    {
+      facts: { file, mode: shown },
+    },
+  )
 }
 
 function parse<S extends z.ZodType>(schema: S, text: string, file: string): z.infer<S> {
@@ -92,7 +104,11 @@ function parse<S extends z.ZodType>(schema: S, text: string, file: string): z.in
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
-  throw new QubusError('BAD_ENVIRONMENT', `${file}: ${issue?.path.join('.') || 'the file'}: ${issue?.message}`, { facts: { file } })
+  throw new QubusError(
+    'BAD_ENVIRONMENT',
+    `${file}: ${issue?.path.join('.') || 'the file'}: ${issue?.message}`,
+    { facts: { file } },
+  )
 }
 
 function isMissing(error: unknown): boolean {
@@ -100,7 +116,10 @@ function isMissing(error: unknown): boolean {
 }
 
 function unreadable(file: string, cause: unknown): QubusError {
-  return new QubusError('BAD_ENVIRONMENT', `${file} can't be read: ${(cause as Error).message}`, { cause, facts: { file } })
+  return new QubusError('BAD_ENVIRONMENT', `${file} can't be read: ${(cause as Error).message}`, {
+    cause,
+    facts: { file },
+  })
 }
 
 function notRunning({ home }: Environment, cause: unknown): QubusError {

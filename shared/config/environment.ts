@@ -61,12 +61,16 @@ export function readEnvironment(variables: Variables = process.env): Environment
 
 // The job's name stays: by it, what a killed worker left behind is found.
 function withoutOurs(variables: Variables): Record<string, string> {
-  const entries = Object.entries(variables).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  const entries = Object.entries(variables).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  )
   return Object.fromEntries(entries.filter(([key]) => !key.startsWith('QUBUS_') || key === 'QUBUS_JOB'))
 }
 
 /** What belongs to the host rather than to Qubus: where its programs are, and the user's own folder if there is one. */
-export function readHost(variables: Variables = process.env): Readonly<{ searchPath: string[]; userHome: string | undefined }> {
+export function readHost(
+  variables: Variables = process.env,
+): Readonly<{ searchPath: string[]; userHome: string | undefined }> {
   const searchPath = (read(variables, 'PATH') ?? '').split(delimiter).filter((folder) => folder !== '')
   return Object.freeze({ searchPath, userHome: read(variables, 'HOME') })
 }
@@ -115,7 +119,12 @@ function brokerUrl(variables: Variables): string | undefined {
   }
   // It would show in process lists and logs; the value is not repeated here for the same reason.
   if (url.password !== '' || url.username !== '') {
-    throw bad('QUBUS_URL', '(an address with a password)', 'the address alone, with QUBUS_CREDS naming a credentials file', 'nats://login-node:4222')
+    throw bad(
+      'QUBUS_URL',
+      '(an address with a password)',
+      'the address alone, with QUBUS_CREDS naming a credentials file',
+      'nats://login-node:4222',
+    )
   }
   return value
 }
@@ -125,7 +134,12 @@ function databaseUrl(variables: Variables): string | undefined {
   if (value === undefined) return undefined
   const protocol = URL.canParse(value) ? new URL(value).protocol : ''
   if (protocol === 'postgres:' || protocol === 'postgresql:') return value
-  throw bad('QUBUS_DATABASE_URL', '(not shown: it may hold a password)', 'the address of a PostgreSQL database', 'postgres://qubus:SECRET@db:5432/qubus')
+  throw bad(
+    'QUBUS_DATABASE_URL',
+    '(not shown: it may hold a password)',
+    'the address of a PostgreSQL database',
+    'postgres://qubus:SECRET@db:5432/qubus',
+  )
 }
 
 function token(variables: Variables, key: string): string | undefined {

@@ -1,6 +1,15 @@
 /** Events for those who watch, as CloudEvents 1.0 in NATS' binary form: attributes in `ce-` headers, a JSON body. */
 
-export type EventNoun = 'run' | 'step' | 'attempt' | 'allocation' | 'job' | 'vqpu' | 'circuit' | 'actor' | 'artifact'
+export type EventNoun =
+  | 'run'
+  | 'step'
+  | 'attempt'
+  | 'allocation'
+  | 'job'
+  | 'vqpu'
+  | 'circuit'
+  | 'actor'
+  | 'artifact'
 
 export type QubusEvent = {
   noun: EventNoun

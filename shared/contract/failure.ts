@@ -1,6 +1,14 @@
 /** An error as it travels between actors: plain data with its cause, and back into an error. */
 import { z } from 'zod'
-import { CancelledError, ERRORS, type ErrorCode, NonDeterministicFlowError, QubusError, StepError, TerminalError } from './errors.ts'
+import {
+  CancelledError,
+  ERRORS,
+  type ErrorCode,
+  NonDeterministicFlowError,
+  type QubusError,
+  StepError,
+  TerminalError,
+} from './errors.ts'
 
 export type Failure = {
   code: string
@@ -28,7 +36,11 @@ const MESSAGE_BYTES = 16_000
 /** Turns anything thrown into a failure; `fallback` is the code for what is not a {@link QubusError}. Causes deeper than 8 are cut. */
 export function toFailure(thrown: unknown, fallback: ErrorCode, depth = 0): Failure {
   if (!(thrown instanceof Error)) {
-    return { code: fallback, name: 'Error', message: `something other than an error was thrown: ${describe(thrown)}` }
+    return {
+      code: fallback,
+      name: 'Error',
+      message: `something other than an error was thrown: ${describe(thrown)}`,
+    }
   }
   const failure: Failure = {
     code: codeOf(thrown, fallback),
@@ -37,7 +49,8 @@ export function toFailure(thrown: unknown, fallback: ErrorCode, depth = 0): Fail
   }
   if (typeof thrown.stack === 'string') failure.stack = thrown.stack.slice(0, STACK_BYTES)
   const facts = (thrown as { facts?: unknown }).facts
-  if (typeof facts === 'object' && facts !== null && Object.keys(facts).length > 0) failure.facts = plainFacts(facts)
+  if (typeof facts === 'object' && facts !== null && Object.keys(facts).length > 0)
+    failure.facts = plainFacts(facts)
   if (thrown.cause !== undefined && depth < 8) failure.cause = toFailure(thrown.cause, fallback, depth + 1)
   return failure
 }
@@ -46,7 +59,11 @@ export function toFailure(thrown: unknown, fallback: ErrorCode, depth = 0): Fail
 export function fromFailure(failure: Failure): QubusError {
   const code = (failure.code in ERRORS ? failure.code : 'TASK_FAILED') as ErrorCode
   const cause = failure.cause === undefined ? undefined : fromFailure(failure.cause)
-  const facts = { ...failure.facts, errorName: failure.name, ...(failure.stack ? { remoteStack: failure.stack } : {}) }
+  const facts = {
+    ...failure.facts,
+    errorName: failure.name,
+    ...(failure.stack ? { remoteStack: failure.stack } : {}),
+  }
   if (code === 'CANCELLED') return new CancelledError(failure.message)
   if (code === 'NON_DETERMINISTIC') return new NonDeterministicFlowError(failure.message, facts)
   if (code === 'TERMINAL') return new TerminalError(failure.message, { cause, facts })

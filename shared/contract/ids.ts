@@ -13,9 +13,16 @@ export const SHARDS = 16
  */
 export function assertToken(what: string, value: string): string {
   if (TOKEN.test(value)) return value
-  const bad = value === '' ? 'it is empty' : (FORBIDDEN.exec(value)?.[0] ?? `it has ${value.length} characters, 128 are allowed`)
-  const reason = bad.length === 1 || bad.length === 2 ? `the character ${JSON.stringify(bad)} is not allowed` : bad
-  throw new QubusError('INVALID_NAME', `${what} ${JSON.stringify(value)}: ${reason}; use letters, digits, "_" and "-"`)
+  const bad =
+    value === ''
+      ? 'it is empty'
+      : (FORBIDDEN.exec(value)?.[0] ?? `it has ${value.length} characters, 128 are allowed`)
+  const reason =
+    bad.length === 1 || bad.length === 2 ? `the character ${JSON.stringify(bad)} is not allowed` : bad
+  throw new QubusError(
+    'INVALID_NAME',
+    `${what} ${JSON.stringify(value)}: ${reason}; use letters, digits, "_" and "-"`,
+  )
 }
 
 /** The shard of a run: FNV-1a (32 bits) of its id modulo 16, as the broker's `partition(16, …)` computes it. */

@@ -15,5 +15,9 @@ export const LogLine = z.object({
 export type LogLine = z.infer<typeof LogLine>
 
 /** `seq` counts a writer's messages for this step and attempt, so that results can tell a repeat from a new one. */
-export const LogLines = z.object({ writer: z.string(), seq: z.number().int().nonnegative(), lines: z.array(LogLine) })
+export const LogLines = z.object({
+  writer: z.string(),
+  seq: z.number().int().nonnegative(),
+  lines: z.array(LogLine),
+})
 export type LogLines = z.infer<typeof LogLines>

@@ -62,7 +62,10 @@ export type LiveRun = z.infer<typeof LiveRun>
 const query = <Q extends z.ZodType, A extends z.ZodType>(question: Q, answer: A) => ({ question, answer })
 
 const ofRun = z.object({ run: z.string() })
-const page = { limit: z.number().int().positive().max(10_000).default(1000), after: z.number().int().default(0) }
+const page = {
+  limit: z.number().int().positive().max(10_000).default(1000),
+  after: z.number().int().default(0),
+}
 
 export const QUERIES = {
   /** Newest first, `after` the given run. */
@@ -84,7 +87,14 @@ export const QUERIES = {
     ofRun.extend(page),
     z.object({
       attempts: z.array(
-        z.object({ step: z.number(), attempt: z.number(), error: Failure, uncharged: z.boolean(), startedAt: z.number(), endedAt: z.number() }),
+        z.object({
+          step: z.number(),
+          attempt: z.number(),
+          error: Failure,
+          uncharged: z.boolean(),
+          startedAt: z.number(),
+          endedAt: z.number(),
+        }),
       ),
     }),
   ),
@@ -94,8 +104,14 @@ export const QUERIES = {
     z.object({
       lines: z.array(
         z.object({
-          id: z.number(), step: z.number(), attempt: z.number(), at: z.number(), level: z.string(),
-          stream: z.string(), text: z.string(), fields: z.record(z.string(), z.unknown()).nullish(),
+          id: z.number(),
+          step: z.number(),
+          attempt: z.number(),
+          at: z.number(),
+          level: z.string(),
+          stream: z.string(),
+          text: z.string(),
+          fields: z.record(z.string(), z.unknown()).nullish(),
         }),
       ),
     }),
@@ -106,7 +122,11 @@ export const QUERIES = {
     z.object({
       artifacts: z.array(
         z.object({
-          step: z.number(), key: z.string(), type: z.string(), at: z.number(), value: z.unknown(),
+          step: z.number(),
+          key: z.string(),
+          type: z.string(),
+          at: z.number(),
+          value: z.unknown(),
           payload: Payload.optional(),
         }),
       ),
@@ -119,8 +139,14 @@ export const QUERIES = {
     z.object({
       circuits: z.array(
         z.object({
-          step: z.number(), name: z.string(), device: z.string(), method: z.string(), shots: z.number(),
-          seed: z.number(), seconds: z.number(), counts: z.record(z.string(), z.number()),
+          step: z.number(),
+          name: z.string(),
+          device: z.string(),
+          method: z.string(),
+          shots: z.number(),
+          seed: z.number(),
+          seconds: z.number(),
+          counts: z.record(z.string(), z.number()),
         }),
       ),
     }),
@@ -128,7 +154,13 @@ export const QUERIES = {
   /** How far result storage is: `lag` records of `RUNS` are not in Postgres yet. */
   storage: query(
     z.object({}),
-    z.object({ runs: z.number(), steps: z.number(), lag: z.number(), purged: z.number(), postgres: z.string() }),
+    z.object({
+      runs: z.number(),
+      steps: z.number(),
+      lag: z.number(),
+      purged: z.number(),
+      postgres: z.string(),
+    }),
   ),
 } as const
 

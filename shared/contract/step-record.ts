@@ -3,7 +3,17 @@ import { z } from 'zod'
 import { Failure } from './failure.ts'
 import { Payload } from './payload.ts'
 
-export const StepKind = z.enum(['task', 'program', 'circuit', 'flow', 'sleep', 'side-effect', 'artifact', 'vqpu', 'drain'])
+export const StepKind = z.enum([
+  'task',
+  'program',
+  'circuit',
+  'flow',
+  'sleep',
+  'side-effect',
+  'artifact',
+  'vqpu',
+  'drain',
+])
 export type StepKind = z.infer<typeof StepKind>
 
 export const StepState = z.enum(['queued', 'running', 'retrying', 'completed', 'failed', 'cancelled'])
@@ -67,7 +77,12 @@ export const LostRecord = z.object({ writer: z.string(), at: z.number() })
 export type LostRecord = z.infer<typeof LostRecord>
 
 /** `step.<n>.route.<k>`: which device an attempt of a circuit goes to; recorded before it is used. */
-export const RouteRecord = z.object({ device: z.string(), why: z.string(), writer: z.string(), at: z.number() })
+export const RouteRecord = z.object({
+  device: z.string(),
+  why: z.string(),
+  writer: z.string(),
+  at: z.number(),
+})
 export type RouteRecord = z.infer<typeof RouteRecord>
 
 /** `step.<n>.timer`: when a sleep ends, so that a fail-over does not start it anew. */

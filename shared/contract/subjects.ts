@@ -15,7 +15,8 @@ export const subject = {
   flow: (run: string) => `${PREFIX}.flow.${shardOf(run)}.${run}`,
   task: (pool: string, id: StepIdentity) =>
     `${PREFIX}.task.${pool}.${shardOf(id.run)}.${id.run}.${id.step}.${id.attempt}`,
-  submission: (id: StepIdentity) => `${PREFIX}.submission.${shardOf(id.run)}.${id.run}.${id.step}.${id.attempt}`,
+  submission: (id: StepIdentity) =>
+    `${PREFIX}.submission.${shardOf(id.run)}.${id.run}.${id.step}.${id.attempt}`,
   circuit: (device: string, id: StepIdentity) =>
     `${PREFIX}.circuit.${device}.${shardOf(id.run)}.${id.run}.${id.step}.${id.attempt}`,
   allocation: (pool: string, run: string, id: string) => `${PREFIX}.allocation.${pool}.${run}.${id}`,
@@ -44,7 +45,8 @@ export function record(run: string) {
     outcome: (step: number) => `${log}.step.${step}`,
     timer: (step: number) => `${log}.step.${step}.timer`,
     attempt: (step: number, attempt: number) => `${log}.step.${step}.attempt.${attempt}`,
-    lost: (step: number, attempt: number, nth: number) => `${log}.step.${step}.attempt.${attempt}.lost.${nth}`,
+    lost: (step: number, attempt: number, nth: number) =>
+      `${log}.step.${step}.attempt.${attempt}.lost.${nth}`,
     route: (step: number, attempt: number) => `${log}.step.${step}.route.${attempt}`,
     all: `${log}.>`,
   }
@@ -88,7 +90,18 @@ export const filter = {
   events: `${PREFIX}.event.>`,
   runEvents: (run: string) => `${PREFIX}.event.*.*.${run}.>`,
   /** What `EVENTS` keeps: all but the republished step records, whose history is `RUNS` itself. */
-  storedEvents: ['run', 'attempt', 'allocation', 'job', 'vqpu', 'device', 'circuit', 'actor', 'artifact', 'engine']
+  storedEvents: [
+    'run',
+    'attempt',
+    'allocation',
+    'job',
+    'vqpu',
+    'device',
+    'circuit',
+    'actor',
+    'artifact',
+    'engine',
+  ]
     .map((noun) => `${PREFIX}.event.${noun}.>`)
     .concat(`${PREFIX}.event.step.running.>`),
 } as const
@@ -121,7 +134,8 @@ export type RecordName =
 export function parseRecordSubject(text: string): { run: string; record: RecordName } | undefined {
   const [, , , , run, head, step, detail, attempt, , nth] = text.split('.')
   if (run === undefined) return undefined
-  if (head === 'requested' || head === 'cancel' || head === 'completed') return { run, record: { kind: head } }
+  if (head === 'requested' || head === 'cancel' || head === 'completed')
+    return { run, record: { kind: head } }
   if (head !== 'step' || step === undefined) return undefined
   const number = Number(step)
   if (detail === undefined) return { run, record: { kind: 'outcome', step: number } }

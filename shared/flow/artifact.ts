@@ -11,16 +11,29 @@ export const artifact = {
   json: (key: string, value: unknown): Promise<void> => record(key, 'json', value),
   /** A picture: SVG text, or bytes with their media type. */
   image: (key: string, image: string | { mediaType: string; bytes: Uint8Array }): Promise<void> =>
-    record(key, 'image', typeof image === 'string' ? { mediaType: 'image/svg+xml', bytes: new TextEncoder().encode(image) } : image),
-  link: (key: string, href: string, text?: string): Promise<void> => record(key, 'link', { href, text: text ?? href }),
+    record(
+      key,
+      'image',
+      typeof image === 'string'
+        ? { mediaType: 'image/svg+xml', bytes: new TextEncoder().encode(image) }
+        : image,
+    ),
+  link: (key: string, href: string, text?: string): Promise<void> =>
+    record(key, 'link', { href, text: text ?? href }),
 }
 
 function record(key: string, type: Artifact['type'], value: unknown): Promise<void> {
-  if (typeof key !== 'string' || key === '' || key.length > 200) bad('artifact', 'the key', key, 'a text of 1 to 200 characters')
+  if (typeof key !== 'string' || key === '' || key.length > 200)
+    bad('artifact', 'the key', key, 'a text of 1 to 200 characters')
   const task = currentRuntime()?.task()
   if (task) {
     task.artifact(key, type, value)
     return Promise.resolve()
   }
-  return TaskFuture.request<void>(currentFlow('artifact'), { kind: 'artifact', name: key, value: { key, type, value }, policy: {} })
+  return TaskFuture.request<void>(currentFlow('artifact'), {
+    kind: 'artifact',
+    name: key,
+    value: { key, type, value },
+    policy: {},
+  })
 }

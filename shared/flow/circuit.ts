@@ -1,6 +1,7 @@
 /** Circuits: OpenQASM text that a device runs, as a step. */
-import type { CircuitSpec } from '../contract/command.ts'
+
 import type { CircuitResult } from '../contract/circuit-result.ts'
+import type { CircuitSpec } from '../contract/command.ts'
 import { TaskFuture } from './future.ts'
 import { bad, type StepOptions, toPolicy } from './options.ts'
 import { currentFlow } from './runtime.ts'
@@ -30,13 +31,17 @@ export type Circuit = {
 /** A circuit to run: OpenQASM 2 text. @throws QubusError `INVALID_OPTION`. */
 export function circuit(source: string, options: CircuitOptions = {}): Circuit {
   const { shots = 1000, seed, method, name = 'circuit' } = options
-  if (typeof source !== 'string' || source.trim() === '') bad('circuit', 'the source', source, 'OpenQASM text')
-  if (!Number.isInteger(shots) || shots < 1 || shots > 1e9) bad('circuit', 'shots', shots, 'an integer from 1 to 1e9')
-  if (seed !== undefined && !(Number.isSafeInteger(seed) && seed >= 0)) bad('circuit', 'seed', seed, 'a non-negative integer')
+  if (typeof source !== 'string' || source.trim() === '')
+    bad('circuit', 'the source', source, 'OpenQASM text')
+  if (!Number.isInteger(shots) || shots < 1 || shots > 1e9)
+    bad('circuit', 'shots', shots, 'an integer from 1 to 1e9')
+  if (seed !== undefined && !(Number.isSafeInteger(seed) && seed >= 0))
+    bad('circuit', 'seed', seed, 'a non-negative integer')
   return {
     run({ device = 'any', ...rest } = {}) {
       const id = typeof device === 'string' ? device : device?.id
-      if (typeof id !== 'string' || !/^[A-Za-z0-9_-]{1,128}$/.test(id)) bad('circuit', 'device', id, 'a vQPU, a device id, "vqpu" or "any"')
+      if (typeof id !== 'string' || !/^[A-Za-z0-9_-]{1,128}$/.test(id))
+        bad('circuit', 'device', id, 'a vQPU, a device id, "vqpu" or "any"')
       const spec: CircuitSpec = { source, shots, device: id }
       if (seed !== undefined) spec.seed = seed
       if (method !== undefined) spec.method = method

@@ -39,14 +39,23 @@ export function flow<S extends StandardSchemaV1, R>(
   options: FlowOptions<S> & { input: S },
   fn: (params: StandardSchemaV1.InferOutput<S>) => R | Promise<R>,
 ): Flow<StandardSchemaV1.InferInput<S>, Awaited<R>>
-export function flow<P, R>(name: string, options: FlowOptions & { input?: never }, fn: (params: P) => R | Promise<R>): Flow<P, Awaited<R>>
+export function flow<P, R>(
+  name: string,
+  options: FlowOptions & { input?: never },
+  fn: (params: P) => R | Promise<R>,
+): Flow<P, Awaited<R>>
 export function flow(name: string, first: unknown, second?: unknown): Flow<never, unknown> {
   const fn = (second ?? first) as FlowDefinition['fn']
   const options = (second === undefined ? {} : first) as FlowOptions
   const what = `flow(${JSON.stringify(name)})`
   if (typeof fn !== 'function') bad(what, 'the last argument', fn, 'a function')
-  if (options.input !== undefined && !('~standard' in Object(options.input))) bad(what, 'input', options.input, 'a Standard Schema such as z.object({…})')
-  const policy = toPolicy(what, { retries: options.retries, retryDelaySeconds: options.retryDelaySeconds, timeoutSeconds: options.timeoutSeconds } as never)
+  if (options.input !== undefined && !('~standard' in Object(options.input)))
+    bad(what, 'input', options.input, 'a Standard Schema such as z.object({…})')
+  const policy = toPolicy(what, {
+    retries: options.retries,
+    retryDelaySeconds: options.retryDelaySeconds,
+    timeoutSeconds: options.timeoutSeconds,
+  } as never)
   const definition: FlowDefinition = { name, fn, options }
   register(registry.flows, 'flow', name, definition)
   const run = (params: unknown, { pool }: { pool?: string } = {}): TaskFuture<unknown> => {
@@ -55,7 +64,11 @@ export function flow(name: string, first: unknown, second?: unknown): Flow<never
       kind: 'flow',
       name,
       value: params,
-      policy: toPolicy(what, { ...(pool === undefined ? {} : { pool }), ...(retries === undefined ? {} : { retries }), ...(retryDelaySeconds === undefined ? {} : { retryDelaySeconds }) }),
+      policy: toPolicy(what, {
+        ...(pool === undefined ? {} : { pool }),
+        ...(retries === undefined ? {} : { retries }),
+        ...(retryDelaySeconds === undefined ? {} : { retryDelaySeconds }),
+      }),
     })
   }
   return { name, definition, run, submit: run } as Flow<never, unknown>

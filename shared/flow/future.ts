@@ -14,7 +14,10 @@ export class TaskFuture<T> extends Promise<T> {
   static request<T>(flow: FlowContext, request: StepRequest, read?: (value: unknown) => T): TaskFuture<T> {
     const handle = flow.request(request)
     const future = new TaskFuture<T>((resolve, reject) => {
-      handle.promise.then(read === undefined ? (resolve as (value: unknown) => void) : (value) => resolve(read(value)), reject)
+      handle.promise.then(
+        read === undefined ? (resolve as (value: unknown) => void) : (value) => resolve(read(value)),
+        reject,
+      )
     })
     // A failure that nobody looks at is the run's to report, not the process'.
     Promise.prototype.then.call(future, undefined, () => {})

@@ -1,6 +1,13 @@
 /** `qubus`: what a flow's author imports. */
-export { CancelledError, NonDeterministicFlowError, QubusError, StepError, TerminalError } from '../contract/errors.ts'
+
 export type { CircuitResult } from '../contract/circuit-result.ts'
+export {
+  CancelledError,
+  NonDeterministicFlowError,
+  QubusError,
+  StepError,
+  TerminalError,
+} from '../contract/errors.ts'
 export { artifact } from './artifact.ts'
 export { type Circuit, type CircuitOptions, circuit, type RunCircuitOptions } from './circuit.ts'
 export { type Flow, type FlowOptions, flow } from './flow.ts'

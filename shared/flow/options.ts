@@ -24,17 +24,40 @@ const POOL = /^[A-Za-z0-9_-]{1,128}$/
 
 /** @throws QubusError `INVALID_OPTION` naming the option, what was got and what is wanted. */
 export function toPolicy(what: string, options: StepOptions): StepPolicy {
-  const { pool, retries, retryDelaySeconds, retryBackoff, retryMaxDelaySeconds, retryJitter, timeoutSeconds, onLost } = options
-  if (pool !== undefined && !POOL.test(pool)) bad(what, 'pool', pool, 'a name of letters, digits, "_" and "-"')
-  if (retries !== undefined && !(Number.isInteger(retries) && retries >= 0)) bad(what, 'retries', retries, 'an integer from 0')
+  const {
+    pool,
+    retries,
+    retryDelaySeconds,
+    retryBackoff,
+    retryMaxDelaySeconds,
+    retryJitter,
+    timeoutSeconds,
+    onLost,
+  } = options
+  if (pool !== undefined && !POOL.test(pool))
+    bad(what, 'pool', pool, 'a name of letters, digits, "_" and "-"')
+  if (retries !== undefined && !(Number.isInteger(retries) && retries >= 0))
+    bad(what, 'retries', retries, 'an integer from 0')
   check(what, 'retryDelaySeconds', retryDelaySeconds, 0)
   check(what, 'retryBackoff', retryBackoff, 1)
   check(what, 'retryMaxDelaySeconds', retryMaxDelaySeconds, 0)
   check(what, 'retryJitter', retryJitter, 0)
-  if (timeoutSeconds !== undefined && !(timeoutSeconds > 0 && Number.isFinite(timeoutSeconds))) bad(what, 'timeoutSeconds', timeoutSeconds, 'a number above 0')
-  if (onLost !== undefined && onLost !== 'rerun' && onLost !== 'fail') bad(what, 'onLost', onLost, '"rerun" or "fail"')
-  const policy: StepPolicy = { pool, retries, retryDelaySeconds, retryBackoff, retryMaxDelaySeconds, retryJitter, timeoutSeconds, onLost } as StepPolicy
-  for (const key of Object.keys(policy) as (keyof StepPolicy)[]) if (policy[key] === undefined) delete policy[key]
+  if (timeoutSeconds !== undefined && !(timeoutSeconds > 0 && Number.isFinite(timeoutSeconds)))
+    bad(what, 'timeoutSeconds', timeoutSeconds, 'a number above 0')
+  if (onLost !== undefined && onLost !== 'rerun' && onLost !== 'fail')
+    bad(what, 'onLost', onLost, '"rerun" or "fail"')
+  const policy: StepPolicy = {
+    pool,
+    retries,
+    retryDelaySeconds,
+    retryBackoff,
+    retryMaxDelaySeconds,
+    retryJitter,
+    timeoutSeconds,
+    onLost,
+  } as StepPolicy
+  for (const key of Object.keys(policy) as (keyof StepPolicy)[])
+    if (policy[key] === undefined) delete policy[key]
   return policy
 }
 

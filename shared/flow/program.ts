@@ -28,13 +28,19 @@ export type ProgramResult = {
  * Runs an executable as a step. A non-zero exit code, or an end by a signal, fails the attempt, so retries fire.
  * @throws QubusError `INVALID_OPTION`.
  */
-export function program(file: string, args: readonly (string | number)[] = [], options: ProgramOptions = {}): TaskFuture<ProgramResult> {
+export function program(
+  file: string,
+  args: readonly (string | number)[] = [],
+  options: ProgramOptions = {},
+): TaskFuture<ProgramResult> {
   const what = `program(${JSON.stringify(file)})`
-  if (typeof file !== 'string' || file === '') bad(what, 'the file', file, 'the name or path of an executable')
+  if (typeof file !== 'string' || file === '')
+    bad(what, 'the file', file, 'the name or path of an executable')
   if (!Array.isArray(args)) bad(what, 'the arguments', args, 'an array of strings')
   const { cwd, env, input, name, ...rest } = options
   for (const each of [file, ...args, cwd ?? '', ...Object.entries(env ?? {}).flat()]) {
-    if (typeof each !== 'string' && typeof each !== 'number') bad(what, 'an argument', each, 'a string or number')
+    if (typeof each !== 'string' && typeof each !== 'number')
+      bad(what, 'an argument', each, 'a string or number')
     if (String(each).includes('\0')) bad(what, 'an argument', each, 'a string without NUL characters')
   }
   const spec: ProgramSpec = { file, args: args.map(String) }

@@ -29,7 +29,11 @@ export type Task<A extends unknown[], R> = {
  * The arguments and the result travel between processes, so they must be plain data (Date, Map, Set, BigInt and typed arrays too).
  * @throws QubusError `INVALID_NAME` or `INVALID_OPTION`.
  */
-export function task<A extends unknown[], R>(name: string, fn: (...args: A) => R | Promise<R>, options: TaskOptions = {}): Task<A, Awaited<R>> {
+export function task<A extends unknown[], R>(
+  name: string,
+  fn: (...args: A) => R | Promise<R>,
+  options: TaskOptions = {},
+): Task<A, Awaited<R>> {
   if (typeof fn !== 'function') bad(`task(${JSON.stringify(name)})`, 'the second argument', fn, 'a function')
   toPolicy(`task(${JSON.stringify(name)})`, options)
   register(registry.tasks, 'task', name, { name, fn: fn as TaskDefinition['fn'], options })
@@ -50,12 +54,17 @@ function handleOf<A extends unknown[], R>(name: string, options: TaskOptions): T
     name,
     submit,
     run: submit,
-    map: (items, { concurrency } = {}) => mapWith((item) => submit(...([item] as unknown as A)), [...items], concurrency),
+    map: (items, { concurrency } = {}) =>
+      mapWith((item) => submit(...([item] as unknown as A)), [...items], concurrency),
     with: (more) => handleOf(name, { ...options, ...more }),
   }
 }
 
-async function mapWith<T, R>(submit: (item: T) => Promise<R>, items: T[], concurrency = Number.POSITIVE_INFINITY): Promise<R[]> {
+async function mapWith<T, R>(
+  submit: (item: T) => Promise<R>,
+  items: T[],
+  concurrency = Number.POSITIVE_INFINITY,
+): Promise<R[]> {
   if (!(concurrency >= 1)) bad('map', 'concurrency', concurrency, 'a number from 1')
   if (concurrency >= items.length) return Promise.all(items.map(submit))
   const results = new Array<R>(items.length)

@@ -5,8 +5,14 @@ import { currentFlow } from './runtime.ts'
 
 /** Waits durably: the end is recorded, so a coordinator that dies does not start it anew. */
 export function sleep(seconds: number): TaskFuture<void> {
-  if (!(typeof seconds === 'number' && seconds >= 0 && Number.isFinite(seconds))) bad('sleep', 'the time', seconds, 'a number of seconds from 0')
-  return TaskFuture.request<void>(currentFlow('sleep'), { kind: 'sleep', name: 'sleep', value: seconds, policy: {} })
+  if (!(typeof seconds === 'number' && seconds >= 0 && Number.isFinite(seconds)))
+    bad('sleep', 'the time', seconds, 'a number of seconds from 0')
+  return TaskFuture.request<void>(currentFlow('sleep'), {
+    kind: 'sleep',
+    name: 'sleep',
+    value: seconds,
+    policy: {},
+  })
 }
 
 /** Unix milliseconds of what the log delivered last: the same at every replay. */
@@ -30,9 +36,18 @@ export function uuid(): string {
  */
 export function sideEffect<T>(fn: () => T | Promise<T>): TaskFuture<T>
 export function sideEffect<T>(name: string, fn: () => T | Promise<T>): TaskFuture<T>
-export function sideEffect<T>(first: string | (() => T | Promise<T>), second?: () => T | Promise<T>): TaskFuture<T> {
+export function sideEffect<T>(
+  first: string | (() => T | Promise<T>),
+  second?: () => T | Promise<T>,
+): TaskFuture<T> {
   const fn = typeof first === 'string' ? second : first
   const name = typeof first === 'string' ? first : first.name || 'side effect'
   if (typeof fn !== 'function') bad('sideEffect', 'the last argument', fn, 'a function')
-  return TaskFuture.request<T>(currentFlow('sideEffect'), { kind: 'side-effect', name, value: undefined, policy: {}, execute: fn as () => unknown })
+  return TaskFuture.request<T>(currentFlow('sideEffect'), {
+    kind: 'side-effect',
+    name,
+    value: undefined,
+    policy: {},
+    execute: fn as () => unknown,
+  })
 }

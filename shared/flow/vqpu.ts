@@ -14,7 +14,13 @@ export type LaunchOptions = Omit<StepOptions, 'onLost'> & {
   shared?: boolean
 }
 
-export type VqpuFacts = { id: string; engine: string; engineVersion: string; maxQubits: number; methods: string[] }
+export type VqpuFacts = {
+  id: string
+  engine: string
+  engineVersion: string
+  maxQubits: number
+  methods: string[]
+}
 
 /** A vQPU that a probe circuit has shown to be ready. */
 export type Vqpu = VqpuFacts & {
@@ -28,8 +34,10 @@ export type LaunchValue = { id: string; engine: string; walltimeSeconds: number;
 /** Launches a vQPU; the future is done when it is ready. @throws QubusError `INVALID_OPTION`. */
 export function launchVqpu(options: LaunchOptions = {}): TaskFuture<Vqpu> {
   const { id = 1, engine = 'embedded', walltimeSeconds = 86_400, shared = false, ...rest } = options
-  if (!/^[A-Za-z0-9_-]{1,40}$/.test(String(id))) bad('launchVqpu', 'id', id, 'a number or a name of letters, digits, "_" and "-"')
-  if (!(walltimeSeconds > 0 && Number.isFinite(walltimeSeconds))) bad('launchVqpu', 'walltimeSeconds', walltimeSeconds, 'a number above 0')
+  if (!/^[A-Za-z0-9_-]{1,40}$/.test(String(id)))
+    bad('launchVqpu', 'id', id, 'a number or a name of letters, digits, "_" and "-"')
+  if (!(walltimeSeconds > 0 && Number.isFinite(walltimeSeconds)))
+    bad('launchVqpu', 'walltimeSeconds', walltimeSeconds, 'a number above 0')
   const value: LaunchValue = { id: String(id), engine, walltimeSeconds, shared }
   return TaskFuture.request(
     currentFlow('launchVqpu'),
@@ -42,6 +50,11 @@ function withDrain(facts: VqpuFacts): Vqpu {
   return {
     ...facts,
     drain: () =>
-      TaskFuture.request<void>(currentFlow('drain'), { kind: 'drain', name: `drain ${facts.id}`, value: facts.id, policy: {} }),
+      TaskFuture.request<void>(currentFlow('drain'), {
+        kind: 'drain',
+        name: `drain ${facts.id}`,
+        value: facts.id,
+        policy: {},
+      }),
   }
 }

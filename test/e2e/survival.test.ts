@@ -30,12 +30,28 @@ describe(`a run of ${TASKS} tasks and ${CIRCUITS} circuits (seed ${seed})`, () =
   })
   after(() => system[Symbol.asyncDispose]())
 
-  for (const victim of ['worker', 'coordinator', 'vqpu', 'submitter', 'allocator', 'results', 'broker', 'postgres'] as const) {
+  for (const victim of [
+    'worker',
+    'coordinator',
+    'vqpu',
+    'submitter',
+    'allocator',
+    'results',
+    'broker',
+    'postgres',
+  ] as const) {
     test(`completes with the exact result, each outcome recorded once, when the ${victim} is killed in its midst`, async () => {
       const { client } = system
-      const run = await client.request({ flow: 'survival', bundle, params: { tasks: TASKS, circuits: CIRCUITS } })
+      const run = await client.request({
+        flow: 'survival',
+        bundle,
+        params: { tasks: TASKS, circuits: CIRCUITS },
+      })
       // Both vQPUs are ready, and the work has begun.
-      await until('the run is in its midst', async () => ((await client.inspect(run).catch(() => undefined))?.completed ?? 0) > 5)
+      await until(
+        'the run is in its midst',
+        async () => ((await client.inspect(run).catch(() => undefined))?.completed ?? 0) > 5,
+      )
       await pause(chance() * 600)
       const before = await client.find(run)
       assert.notEqual(before?.state, 'ended', 'the kill must come before the end')
@@ -46,10 +62,19 @@ describe(`a run of ${TASKS} tasks and ${CIRCUITS} circuits (seed ${seed})`, () =
       assert.deepEqual(outcome.result, { sum: SUM, counts: COUNTS })
       assert.equal(outcome.steps, 2 + TASKS + CIRCUITS)
       const recorded = await outcomesOf(system.home, run)
-      assert.deepEqual(recorded, Array.from({ length: outcome.steps }, (_, i) => i + 1))
-      await until('all of it is in Postgres', async () => (await client.query('run', { run }).catch(() => undefined))?.run?.state === 'completed')
+      assert.deepEqual(
+        recorded,
+        Array.from({ length: outcome.steps }, (_, i) => i + 1),
+      )
+      await until(
+        'all of it is in Postgres',
+        async () => (await client.query('run', { run }).catch(() => undefined))?.run?.state === 'completed',
+      )
       const stored = await client.query('steps', { run, limit: 1000 })
-      assert.deepEqual(stored.steps.map(({ step }) => step), recorded)
+      assert.deepEqual(
+        stored.steps.map(({ step }) => step),
+        recorded,
+      )
       assert.ok(stored.steps.every(({ state }) => state === 'completed'))
       const circuits = await client.query('circuits', { run, limit: 1000 })
       assert.equal(circuits.circuits.length, CIRCUITS)

@@ -18,8 +18,20 @@ setImmediate(() => {
   after(async () => {
     for (const finish of finishers.reverse()) await finish()
     await assertNoDescendants()
+    exitIfHeldOpen()
   })
 })
+
+const HELD_OPEN_MS = 10_000
+
+// A connection or timer that a failed test left would keep the process, and the whole run, waiting.
+function exitIfHeldOpen(): void {
+  const timer = setTimeout(() => {
+    process.stderr.write(`the tests are over, but something was left open: ${process.getActiveResourcesInfo().join(', ')}\n`)
+    process.exit(1)
+  }, HELD_OPEN_MS)
+  timer.unref()
+}
 
 async function assertNoDescendants(): Promise<void> {
   let left = descendantsOf(process.pid)

@@ -1,8 +1,8 @@
 /** The whole system in a home of its own, as `qubus up --detach` leaves it: supervisor, broker, Postgres, all actors. */
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
-import { findByArguments } from '#infra/process/identity.ts'
 import { serverUserFor } from '#infra/postgres/server-user.ts'
+import { findByArguments } from '#infra/process/identity.ts'
 import { type Client, connect } from '#shared/client/index.ts'
 import { readEnvironment } from '#shared/config/environment.ts'
 import { homePaths } from '#shared/config/home.ts'
@@ -10,7 +10,15 @@ import { atEndOfFile } from './leaks.ts'
 import { tempHome } from './temp-home.ts'
 import { until } from './until.ts'
 
-export type Part = 'broker' | 'postgres' | 'coordinator' | 'allocator' | 'worker' | 'submitter' | 'vqpu' | 'results'
+export type Part =
+  | 'broker'
+  | 'postgres'
+  | 'coordinator'
+  | 'allocator'
+  | 'worker'
+  | 'submitter'
+  | 'vqpu'
+  | 'results'
 
 export type CliResult = { exitCode: number; stdout: string; stderr: string }
 
@@ -32,11 +40,15 @@ export async function withSystem(...flags: string[]): Promise<TestSystem> {
   const folder = await tempHome()
   const home = folder.path
   const qubus = async (...args: string[]): Promise<CliResult> => {
-    const { exitCode, stdout, stderr } = await execa(process.execPath, ['--disable-warning=ExperimentalWarning', CLI, ...args], {
-      env: { QUBUS_HOME: home },
-      stdin: 'ignore',
-      reject: false,
-    })
+    const { exitCode, stdout, stderr } = await execa(
+      process.execPath,
+      ['--disable-warning=ExperimentalWarning', CLI, ...args],
+      {
+        env: { QUBUS_HOME: home },
+        stdin: 'ignore',
+        reject: false,
+      },
+    )
     return { exitCode: exitCode ?? -1, stdout, stderr }
   }
   const up = await qubus('up', '--detach', ...flags)
@@ -46,7 +58,8 @@ export async function withSystem(...flags: string[]): Promise<TestSystem> {
   const pidOf = (part: Part): Promise<number> =>
     until(`the ${part} runs`, async () => {
       if (part === 'broker') return findByArguments('--config', homePaths(home).brokerConfig)?.pid
-      if (part === 'postgres') return findByArguments('-D', (await serverUserFor(home, readEnvironment().cache)).data)?.pid
+      if (part === 'postgres')
+        return findByArguments('-D', (await serverUserFor(home, readEnvironment().cache)).data)?.pid
       const { actors } = await client.status()
       return actors.find(({ name, state }) => name === part && state === 'ready')?.pid
     })

@@ -1,8 +1,8 @@
 /** What a host needs to run a system well. Each check says what it found, and what to do where that is not good. */
 import type { Environment } from '#shared/config/environment.ts'
-import { checkBroker, checkBrokerBinary, checkListeners, checkPostgres } from './servers.ts'
 import { checkFileSystem, checkInodes, checkSpace, checkSyncRate } from './disk.ts'
 import { checkNode, checkOpenFiles } from './process.ts'
+import { checkBroker, checkBrokerBinary, checkListeners, checkPostgres } from './servers.ts'
 
 export type Finding = { ok: boolean; found: string; advice?: string }
 

@@ -4,15 +4,43 @@ import { dirname, join } from 'node:path'
 import type { Environment } from '#shared/config/environment.ts'
 import type { Finding } from './checks.ts'
 
-const NETWORK = new Set(['nfs', 'nfs4', 'cifs', 'smb3', 'lustre', 'gpfs', 'beegfs', 'ceph', 'glusterfs', 'afs', '9p', 'fuse.sshfs', 'pvfs2', 'orangefs', 'wekafs', 'panfs'])
+const NETWORK = new Set([
+  'nfs',
+  'nfs4',
+  'cifs',
+  'smb3',
+  'lustre',
+  'gpfs',
+  'beegfs',
+  'ceph',
+  'glusterfs',
+  'afs',
+  '9p',
+  'fuse.sshfs',
+  'pvfs2',
+  'orangefs',
+  'wekafs',
+  'panfs',
+])
 const VOLATILE = new Set(['tmpfs', 'ramfs'])
 
 export async function checkFileSystem({ home }: Environment): Promise<Finding> {
   const folder = await nearestFolder(home)
   const { type, mountPoint } = await mountOf(folder)
   const found = `${type} at ${mountPoint}, for ${home}`
-  if (NETWORK.has(type)) return { ok: false, found, advice: 'a network file system loses or delays what the broker syncs: set QUBUS_HOME to a folder on a local disk' }
-  if (VOLATILE.has(type)) return { ok: false, found, advice: 'this is memory, gone after a restart: set QUBUS_HOME to a folder on a local disk' }
+  if (NETWORK.has(type))
+    return {
+      ok: false,
+      found,
+      advice:
+        'a network file system loses or delays what the broker syncs: set QUBUS_HOME to a folder on a local disk',
+    }
+  if (VOLATILE.has(type))
+    return {
+      ok: false,
+      found,
+      advice: 'this is memory, gone after a restart: set QUBUS_HOME to a folder on a local disk',
+    }
   return { ok: true, found }
 }
 
@@ -33,7 +61,11 @@ export async function checkSyncRate({ home }: Environment): Promise<Finding> {
     const rate = Math.round((WRITES * 1000) / (performance.now() - start))
     const found = `${rate} synced writes a second`
     if (rate >= LEAST_PER_SECOND) return { ok: true, found }
-    return { ok: false, found, advice: 'every step waits for the disk: an SSD or NVMe disk syncs a hundred times as often' }
+    return {
+      ok: false,
+      found,
+      advice: 'every step waits for the disk: an SSD or NVMe disk syncs a hundred times as often',
+    }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -45,7 +77,13 @@ export async function checkSpace({ home }: Environment): Promise<Finding> {
   const { bavail, bsize } = await statfs(await nearestFolder(home))
   const free = (bavail * bsize) / GIB
   const found = `${free.toFixed(1)} GiB free for ${home}`
-  return free >= 2 ? { ok: true, found } : { ok: false, found, advice: 'streams stop taking requests when they are full: make room, or set QUBUS_HOME elsewhere' }
+  return free >= 2
+    ? { ok: true, found }
+    : {
+        ok: false,
+        found,
+        advice: 'streams stop taking requests when they are full: make room, or set QUBUS_HOME elsewhere',
+      }
 }
 
 const LEAST_INODES = 50_000
@@ -54,7 +92,9 @@ export async function checkInodes({ home }: Environment): Promise<Finding> {
   const { files, ffree } = await statfs(await nearestFolder(home))
   // Some file systems make them as they need.
   if (files === 0) return { ok: true, found: 'no fixed number' }
-  return ffree >= LEAST_INODES ? { ok: true, found: `${ffree} free` } : { ok: false, found: `${ffree} free`, advice: 'remove files, or set QUBUS_HOME elsewhere' }
+  return ffree >= LEAST_INODES
+    ? { ok: true, found: `${ffree} free` }
+    : { ok: false, found: `${ffree} free`, advice: 'remove files, or set QUBUS_HOME elsewhere' }
 }
 
 /** The folder itself, or the one above it that is there. */
@@ -73,7 +113,9 @@ export function findMount(table: string, folder: string): { type: string; mountP
   let best = { type: 'unknown', mountPoint: '' }
   for (const line of table.split('\n')) {
     const [, point = '', type = ''] = line.split(' ')
-    const mountPoint = point.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
+    const mountPoint = point.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
+      String.fromCharCode(Number.parseInt(octal, 8)),
+    )
     const above = mountPoint === '/' || folder === mountPoint || folder.startsWith(`${mountPoint}/`)
     if (mountPoint !== '' && above && mountPoint.length >= best.mountPoint.length) best = { type, mountPoint }
   }

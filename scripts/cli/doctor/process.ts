@@ -8,7 +8,13 @@ export async function checkNode(): Promise<Finding> {
   const { version, arch, execPath } = process
   const ok = Number(process.versions.node.split('.')[0]) >= NODE_MAJOR
   const found = `${version} ${arch} (${execPath})`
-  return ok ? { ok, found } : { ok, found, advice: `Node ${NODE_MAJOR} or newer is needed: start it by scripts/qubus, which brings its own` }
+  return ok
+    ? { ok, found }
+    : {
+        ok,
+        found,
+        advice: `Node ${NODE_MAJOR} or newer is needed: start it by scripts/qubus, which brings its own`,
+      }
 }
 
 /** A coordinator with its threads, the broker with its clients and files: a few hundred each. */

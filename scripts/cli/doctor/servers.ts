@@ -2,8 +2,8 @@
 import { access, constants, readFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { Client } from 'pg'
-import { hasGo, pinnedVersion } from '#infra/broker/go-build.ts'
 import { builtBroker, isAtLeast, versionOf } from '#infra/broker/find-broker.ts'
+import { hasGo, pinnedVersion } from '#infra/broker/go-build.ts'
 import { connectBus } from '#shared/bus/connect.ts'
 import { connectionFor, databaseUrlFrom } from '#shared/config/credentials.ts'
 import type { Environment } from '#shared/config/environment.ts'
@@ -18,7 +18,10 @@ export async function checkBroker(environment: Environment): Promise<Finding> {
     const started = performance.now()
     await bus.nc.flush()
     const { server_name: name, version } = bus.nc.info ?? {}
-    return { ok: true, found: `${name ?? ''} ${version ?? ''} answers in ${(performance.now() - started).toFixed(1)} ms` }
+    return {
+      ok: true,
+      found: `${name ?? ''} ${version ?? ''} answers in ${(performance.now() - started).toFixed(1)} ms`,
+    }
   } catch (error) {
     return missing(error, 'qubus status says who runs; qubus up starts it')
   }
@@ -48,14 +51,26 @@ function missing(error: unknown, advice: string): Finding {
 export async function checkBrokerBinary({ cache, url }: Environment): Promise<Finding> {
   if (url !== undefined) return { ok: true, found: 'not needed: QUBUS_URL is set' }
   const wanted = await pinnedVersion()
-  const folders = (process.env['PATH'] ?? '').split(delimiter).filter((each) => each !== '')
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((each) => each !== '')
   for (const file of [...folders.map((folder) => join(folder, 'nats-server')), builtBroker(cache, wanted)]) {
-    if (!(await access(file, constants.X_OK).then(() => true, () => false))) continue
+    if (
+      !(await access(file, constants.X_OK).then(
+        () => true,
+        () => false,
+      ))
+    )
+      continue
     const version = await versionOf(file)
-    if (version !== undefined && isAtLeast(version, wanted)) return { ok: true, found: `nats-server ${version} (${file})` }
+    if (version !== undefined && isAtLeast(version, wanted))
+      return { ok: true, found: `nats-server ${version} (${file})` }
   }
-  if (await hasGo()) return { ok: true, found: `none yet: qubus up builds nats-server ${wanted} with Go, once` }
-  return { ok: false, found: 'none, and no Go to build one', advice: `put nats-server ${wanted} or newer on PATH, or install Go 1.21 or newer` }
+  if (await hasGo())
+    return { ok: true, found: `none yet: qubus up builds nats-server ${wanted} with Go, once` }
+  return {
+    ok: false,
+    found: 'none, and no Go to build one',
+    advice: `put nats-server ${wanted} or newer on PATH, or install Go 1.21 or newer`,
+  }
 }
 
 /** Of this system's two servers, which addresses do they listen on? */
@@ -63,12 +78,23 @@ export async function checkListeners(environment: Environment): Promise<Finding>
   const ports = await Promise.all([environment.paths.brokerPort, environment.paths.postgresPort].map(portIn))
   const known = ports.filter((port) => port !== undefined)
   if (known.length === 0) return NOT_UP
-  const listening = (await Promise.all(['/proc/net/tcp', '/proc/net/tcp6'].map((table) => readFile(table, 'utf8').catch(() => '')))).flatMap(listenersIn)
+  const listening = (
+    await Promise.all(
+      ['/proc/net/tcp', '/proc/net/tcp6'].map((table) => readFile(table, 'utf8').catch(() => '')),
+    )
+  ).flatMap(listenersIn)
   const ours = listening.filter(({ port }) => known.includes(port))
   const open = ours.filter(({ loopback }) => !loopback)
-  const found = ours.length === 0 ? 'nobody listens' : ours.map(({ port, loopback }) => `${loopback ? 'loopback' : 'all addresses'}:${port}`).join(', ')
+  const found =
+    ours.length === 0
+      ? 'nobody listens'
+      : ours.map(({ port, loopback }) => `${loopback ? 'loopback' : 'all addresses'}:${port}`).join(', ')
   if (open.length === 0) return { ok: true, found }
-  return { ok: false, found, advice: 'others can reach it over the network: a firewall, or a home of its own on loopback, is needed' }
+  return {
+    ok: false,
+    found,
+    advice: 'others can reach it over the network: a firewall, or a home of its own on loopback, is needed',
+  }
 }
 
 async function portIn(file: string): Promise<number | undefined> {
@@ -78,12 +104,16 @@ async function portIn(file: string): Promise<number | undefined> {
 
 /** Listening sockets in a kernel table: the local address is hexadecimal, of which loopback is 127.… or ::1. */
 export function listenersIn(table: string): Array<{ port: number; loopback: boolean }> {
-  return table.split('\n').slice(1).flatMap((line) => {
-    const [, local = '', , state] = line.trim().split(/\s+/)
-    const [address = '', port = ''] = local.split(':')
-    if (state !== '0A') return []
-    const mapped = address.startsWith('0000000000000000FFFF0000') ? address.slice(24) : address
-    const loopback = mapped.length === 8 ? mapped.endsWith('7F') : address === '00000000000000000000000001000000'
-    return [{ port: Number.parseInt(port, 16), loopback }]
-  })
+  return table
+    .split('\n')
+    .slice(1)
+    .flatMap((line) => {
+      const [, local = '', , state] = line.trim().split(/\s+/)
+      const [address = '', port = ''] = local.split(':')
+      if (state !== '0A') return []
+      const mapped = address.startsWith('0000000000000000FFFF0000') ? address.slice(24) : address
+      const loopback =
+        mapped.length === 8 ? mapped.endsWith('7F') : address === '00000000000000000000000001000000'
+      return [{ port: Number.parseInt(port, 16), loopback }]
+    })
 }

@@ -6,7 +6,7 @@ export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'blue' | 'cyan
 export type Paint = (style: Style, text: string) => string
 
 export function painter(stream: NodeJS.WriteStream): Paint {
-  const on = stream.isTTY === true && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb'
+  const on = stream.isTTY === true && (process.env.NO_COLOR ?? '') === '' && process.env.TERM !== 'dumb'
   return on ? (style, text) => styleText(style, text, { validateStream: false }) : (_, text) => text
 }
 

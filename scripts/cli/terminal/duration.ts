@@ -32,7 +32,10 @@ export function parseDuration(option: string, text: string): number {
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text)
   const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)]
   if (parts.length === 0 || parts.map(([part]) => part).join('') !== text) {
-    throw new QubusError('INVALID_OPTION', `${option} ${JSON.stringify(text)} is not a span of time: write 30s, 10m, 2h or 1d`)
+    throw new QubusError(
+      'INVALID_OPTION',
+      `${option} ${JSON.stringify(text)} is not a span of time: write 30s, 10m, 2h or 1d`,
+    )
   }
   return parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * UNITS[unit as keyof typeof UNITS], 0)
 }

@@ -20,7 +20,8 @@ export function renderHistogram(counts: Record<string, number>, options: Histogr
   const limit = options.rows ?? 16
   const byCount = [...entries].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
   const shown = byCount.slice(0, limit)
-  if ((options.sort ?? (entries.length <= limit ? 'outcome' : 'count')) === 'outcome') shown.sort(([a], [b]) => (a < b ? -1 : 1))
+  if ((options.sort ?? (entries.length <= limit ? 'outcome' : 'count')) === 'outcome')
+    shown.sort(([a], [b]) => (a < b ? -1 : 1))
   const most = byCount[0]?.[1] ?? 1
   const label = Math.max(...shown.map(([outcome]) => outcome.length))
   const digits = Math.max(...shown.map(([, count]) => String(count).length))

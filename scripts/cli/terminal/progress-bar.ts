@@ -14,7 +14,11 @@ const PLAIN_MS = 2_000
 const CLEAR_LINE = '\r\u001b[2K'
 
 /** @param label what is under way, such as the run's name. */
-export function progressBar(stream: NodeJS.WriteStream, label: string, now: () => number = () => performance.now()): ProgressBar {
+export function progressBar(
+  stream: NodeJS.WriteStream,
+  label: string,
+  now: () => number = () => performance.now(),
+): ProgressBar {
   return stream.isTTY ? new LiveBar(stream, label, now) : new PlainLines(stream, label, now)
 }
 

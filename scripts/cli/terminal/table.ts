@@ -20,21 +20,40 @@ export function renderTable({ head, rows, right = [], borders = false, paint }: 
   const table = new Table({
     head,
     colAligns: columns as Array<'left' | 'right'>,
-    style: { head: [], border: [], compact: true, ...(borders ? {} : { 'padding-left': 0, 'padding-right': 0 }) },
+    style: {
+      head: [],
+      border: [],
+      compact: true,
+      ...(borders ? {} : { 'padding-left': 0, 'padding-right': 0 }),
+    },
     ...(borders ? {} : { chars: PLAIN }),
   })
   rows.forEach((cells, row) => {
-    table.push(cells.map((cell, column) => {
-      const text = printable(cell === undefined || cell === null ? '' : String(cell))
-      return paint === undefined ? text : paint(text, row, column)
-    }))
+    table.push(
+      cells.map((cell, column) => {
+        const text = printable(cell === undefined || cell === null ? '' : String(cell))
+        return paint === undefined ? text : paint(text, row, column)
+      }),
+    )
   })
   const text = table.toString()
   return `${borders ? text : text.replaceAll(/ +$/gm, '')}\n`
 }
 
 const PLAIN = {
-  top: '', 'top-mid': '', 'top-left': '', 'top-right': '',
-  bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '',
-  left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ',
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '  ',
 }

@@ -6,6 +6,7 @@ import { runChild } from '../child.ts'
 
 export async function bench(name: string | undefined, flags: string[]): Promise<number> {
   const file = fileURLToPath(new URL('../../bench/main.ts', import.meta.url))
-  if (!existsSync(file)) throw new QubusError('INVALID_OPTION', 'the benchmarks are not part of this installation')
+  if (!existsSync(file))
+    throw new QubusError('INVALID_OPTION', 'the benchmarks are not part of this installation')
   return runChild(file, name === undefined ? flags : [name, ...flags])
 }

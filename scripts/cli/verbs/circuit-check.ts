@@ -11,7 +11,8 @@ export async function circuitCheck(files: string[], options: { json?: boolean })
     try {
       const circuit = parseCircuit(readText(file), { file })
       const { language, qubits, clbits, gateCount, depth, gatesUsed, dynamic } = circuit
-      if (options.json) emit({ file, state: 'valid', language, qubits, clbits, gates: gateCount, depth, gatesUsed, dynamic })
+      if (options.json)
+        emit({ file, state: 'valid', language, qubits, clbits, gates: gateCount, depth, gatesUsed, dynamic })
       else print(`${file}: ${describeCircuit(circuit)}`)
     } catch (error) {
       const form = errorForm(error)

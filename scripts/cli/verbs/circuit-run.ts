@@ -11,7 +11,13 @@ import { emit, print, say } from '../output.ts'
 import { formatSeconds } from '../terminal/duration.ts'
 import { renderHistogram } from '../terminal/histogram.ts'
 
-export type CircuitRunOptions = { shots: number; seed?: number; device: string; method?: string; json?: boolean }
+export type CircuitRunOptions = {
+  shots: number
+  seed?: number
+  device: string
+  method?: string
+  json?: boolean
+}
 
 /** A line of `--json`. */
 type CircuitLine = {
@@ -36,7 +42,11 @@ export async function circuitRun(files: string[], options: CircuitRunOptions): P
   // All files are read before the first one is sent: a typing error in the last name should cost nothing.
   const sources = files.map((file) => ({ file, source: readText(file) }))
   const checked = sources.map(({ file, source }) => ({ file, source, wrong: faultOf(file, source, options) }))
-  if (checked.every(({ wrong }) => wrong !== undefined)) return report(checked.map(({ wrong }) => Promise.resolve(wrong as Done)), options)
+  if (checked.every(({ wrong }) => wrong !== undefined))
+    return report(
+      checked.map(({ wrong }) => Promise.resolve(wrong as Done)),
+      options,
+    )
   await using client = await connect()
   const over = new AbortController()
   const running = new Set<string>()
@@ -59,13 +69,31 @@ function faultOf(file: string, source: string, { shots, device }: CircuitRunOpti
   } catch (error) {
     // Another language than the one read here may still be read by the device's engine.
     if ((error as { code?: unknown }).code === 'CIRCUIT_UNSUPPORTED') return undefined
-    return { line: { file, state: 'failed', shots, device, seconds: 0, error: errorForm(error) }, exitCode: EXIT.failed }
+    return {
+      line: { file, state: 'failed', shots, device, seconds: 0, error: errorForm(error) },
+      exitCode: EXIT.failed,
+    }
   }
 }
 
-async function runOne(client: Client, file: string, source: string, options: CircuitRunOptions, signal: AbortSignal, running: Set<string>): Promise<Done> {
+async function runOne(
+  client: Client,
+  file: string,
+  source: string,
+  options: CircuitRunOptions,
+  signal: AbortSignal,
+  running: Set<string>,
+): Promise<Done> {
   const { shots, seed, device, method } = options
-  const params = { source, file, name: basename(file), shots, device, ...(seed === undefined ? {} : { seed }), ...(method === undefined ? {} : { method }) }
+  const params = {
+    source,
+    file,
+    name: basename(file),
+    shots,
+    device,
+    ...(seed === undefined ? {} : { seed }),
+    ...(method === undefined ? {} : { method }),
+  }
   const run = newRunId()
   try {
     await client.request({ flow: 'circuit', run, params })
@@ -73,12 +101,37 @@ async function runOne(client: Client, file: string, source: string, options: Cir
     const { state, result, error, seconds, steps } = await client.outcome(run, { signal })
     running.delete(run)
     const exitCode = exitCodeOfRun(state, error, steps)
-    if (state !== 'completed') return { line: { file, state, run, shots, device, seconds, ...(error ? { error: failureForm(error) } : {}) }, exitCode }
+    if (state !== 'completed')
+      return {
+        line: { file, state, run, shots, device, seconds, ...(error ? { error: failureForm(error) } : {}) },
+        exitCode,
+      }
     const done = result as CircuitResult
-    const line = { file, state, run, counts: done.counts, shots: done.shots, seed: done.seed, device: done.device, method: done.method, seconds: Number(done.seconds.toFixed(6)) }
+    const line = {
+      file,
+      state,
+      run,
+      counts: done.counts,
+      shots: done.shots,
+      seed: done.seed,
+      device: done.device,
+      method: done.method,
+      seconds: Number(done.seconds.toFixed(6)),
+    }
     return { line, exitCode }
   } catch (error) {
-    return { line: { file, state: signal.aborted ? 'running' : 'failed', run, shots, device, seconds: 0, error: errorForm(error) }, exitCode: exitCodeOf(error) }
+    return {
+      line: {
+        file,
+        state: signal.aborted ? 'running' : 'failed',
+        run,
+        shots,
+        device,
+        seconds: 0,
+        error: errorForm(error),
+      },
+      exitCode: exitCodeOf(error),
+    }
   }
 }
 
@@ -89,7 +142,9 @@ async function report(results: Array<Promise<Done>>, { json }: CircuitRunOptions
     worst = Math.max(worst, exitCode)
     if (json) emit(line)
     else if (line.counts) {
-      print(`${line.file}: ${line.shots} shots on ${line.device} (${line.method}) in ${formatSeconds(line.seconds)}`)
+      print(
+        `${line.file}: ${line.shots} shots on ${line.device} (${line.method}) in ${formatSeconds(line.seconds)}`,
+      )
       print(renderHistogram(line.counts, { width: process.stdout.columns ?? 80 }))
     } else say(`error: ${line.error?.message ?? line.state}`)
   }

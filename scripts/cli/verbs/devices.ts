@@ -23,20 +23,22 @@ export function showDevices(found: VqpuEntry[], json: boolean): void {
     return
   }
   const paint = painter(process.stdout)
-  print(renderTable({
-    head: ['DEVICE', 'ENGINE', 'STATE', 'QUBITS', 'METHODS', 'GATES', 'QUEUED', 'RUNNING', 'OF RUN'],
-    rows: found.map((each) => [
-      each.id,
-      `${each.engine} ${each.engineVersion}`,
-      each.state,
-      each.maxQubits,
-      each.methods.join(' '),
-      each.gates === 'any' ? 'any' : each.gates.length,
-      each.queued,
-      each.running,
-      each.run ?? 'shared',
-    ]),
-    right: [3, 6, 7],
-    paint: (text, _, column) => (column === 2 ? paint(stateStyle(text), text) : text),
-  }))
+  print(
+    renderTable({
+      head: ['DEVICE', 'ENGINE', 'STATE', 'QUBITS', 'METHODS', 'GATES', 'QUEUED', 'RUNNING', 'OF RUN'],
+      rows: found.map((each) => [
+        each.id,
+        `${each.engine} ${each.engineVersion}`,
+        each.state,
+        each.maxQubits,
+        each.methods.join(' '),
+        each.gates === 'any' ? 'any' : each.gates.length,
+        each.queued,
+        each.running,
+        each.run ?? 'shared',
+      ]),
+      right: [3, 6, 7],
+      paint: (text, _, column) => (column === 2 ? paint(stateStyle(text), text) : text),
+    }),
+  )
 }

@@ -11,12 +11,17 @@ export async function doctor(options: { json?: boolean }): Promise<number> {
   const paint = painter(process.stdout)
   let ok = true
   for (const { name, look } of CHECKS) {
-    const finding = await look(environment).catch((error: Error): Finding => ({ ok: false, found: error.message }))
+    const finding = await look(environment).catch(
+      (error: Error): Finding => ({ ok: false, found: error.message }),
+    )
     ok &&= finding.ok
     if (options.json) emit({ check: name, ...finding })
     else {
-      print(`${finding.ok ? paint('green', 'ok  ') : paint('red', 'BAD ')} ${name.padEnd(16)} ${printable(finding.found)}`)
-      if (finding.advice !== undefined) print(`     ${' '.repeat(16)} ${paint('yellow', printable(finding.advice))}`)
+      print(
+        `${finding.ok ? paint('green', 'ok  ') : paint('red', 'BAD ')} ${name.padEnd(16)} ${printable(finding.found)}`,
+      )
+      if (finding.advice !== undefined)
+        print(`     ${' '.repeat(16)} ${paint('yellow', printable(finding.advice))}`)
     }
   }
   return ok ? EXIT.done : EXIT.failed

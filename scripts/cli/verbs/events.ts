@@ -23,9 +23,15 @@ export async function events({ run, since, follow, json }: EventsOptions): Promi
   return EXIT.done
 }
 
-function renderEvent({ time, type, run, step, stepname, subject, data }: CloudEvent, dim: (text: string) => string): string {
-  const about = [run, step === undefined ? undefined : `step ${String(step)}`, stepname ?? (subject === run ? undefined : subject)]
-    .filter((each) => each !== undefined)
+function renderEvent(
+  { time, type, run, step, stepname, subject, data }: CloudEvent,
+  dim: (text: string) => string,
+): string {
+  const about = [
+    run,
+    step === undefined ? undefined : `step ${String(step)}`,
+    stepname ?? (subject === run ? undefined : subject),
+  ].filter((each) => each !== undefined)
   const facts = data === undefined ? '' : dim(printable(toJson(data)))
   return `${dim(time.slice(11, 23))} ${type.padEnd(26)} ${printable(about.map(String).join(' '))} ${facts}`.trimEnd()
 }

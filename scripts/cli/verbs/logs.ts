@@ -46,7 +46,8 @@ async function* storedLines(client: Client, run: string): AsyncGenerator<RunLogL
   try {
     for (let after = 0; ; ) {
       const { lines } = await client.query('logs', { run, limit: PAGE, after })
-      for (const { id: _, fields, ...line } of lines) yield { ...line, ...(fields ? { fields } : {}) } as RunLogLine
+      for (const { id: _, fields, ...line } of lines)
+        yield { ...line, ...(fields ? { fields } : {}) } as RunLogLine
       if (lines.length < PAGE) return
       after = lines.at(-1)?.id ?? after
     }

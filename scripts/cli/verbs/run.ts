@@ -26,7 +26,16 @@ export async function run(target: string, options: RunVerbOptions): Promise<numb
   const params = readParams(options.params, options.param)
   const prepared = await prepareFlow(target, params)
   const { run, project, priority, pool } = options
-  const wanted = { flow: prepared.flow, bundle: prepared.bundle, params, run, project, priority, tags: options.tag, pool }
+  const wanted = {
+    flow: prepared.flow,
+    bundle: prepared.bundle,
+    params,
+    run,
+    project,
+    priority,
+    tags: options.tag,
+    pool,
+  }
   await using client = await connect()
   if (options.detach) {
     const id = await client.request(wanted)
@@ -51,7 +60,10 @@ export async function run(target: string, options: RunVerbOptions): Promise<numb
 }
 
 /** The last line of `--json`: `{run, flow, state, result?, error?, seconds}`; for people, result on stdout, the rest on stderr. */
-export function showOutcome({ run, flow, state, result, error, seconds, steps }: RunOutcome, json: boolean): void {
+export function showOutcome(
+  { run, flow, state, result, error, seconds, steps }: RunOutcome,
+  json: boolean,
+): void {
   if (json) {
     emit({ run, flow, state, result, error: error && failureForm(error), seconds })
     return

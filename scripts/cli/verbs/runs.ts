@@ -16,7 +16,9 @@ export async function runs(options: RunsOptions): Promise<number> {
   const { runs: stored } = await client.query('runs', { limit, state, flow, project })
   const known = new Set(stored.map((each) => each.run))
   const queued = state === undefined || state === 'queued' ? await client.queued() : []
-  const waiting = queued.filter((each) => !known.has(each.run) && (!flow || each.flow === flow) && (!project || each.project === project))
+  const waiting = queued.filter(
+    (each) => !known.has(each.run) && (!flow || each.flow === flow) && (!project || each.project === project),
+  )
   const all = [...waiting, ...stored].sort((a, b) => b.requestedAt - a.requestedAt).slice(0, limit)
   if (json) {
     for (const each of all) emit(each)
@@ -36,7 +38,9 @@ export async function runs(options: RunsOptions): Promise<number> {
         each.state,
         each.steps,
         formatAge(each.requestedAt),
-        each.startedAt !== undefined && each.endedAt !== undefined ? formatSeconds((each.endedAt - each.startedAt) / 1000) : '',
+        each.startedAt !== undefined && each.endedAt !== undefined
+          ? formatSeconds((each.endedAt - each.startedAt) / 1000)
+          : '',
         each.error ? shorten(`${each.error.code}: ${each.error.message}`, 60) : '',
       ]),
       right: [3, 4, 5],

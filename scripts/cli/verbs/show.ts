@@ -18,7 +18,10 @@ export async function show(run: string, options: { json?: boolean }): Promise<nu
 
 function showForPeople(view: RunView): void {
   const paint = painter(process.stdout)
-  const facts = [view.name === view.flow ? view.flow : `${view.name} (${view.flow})`, paint(stateStyle(view.state), view.state)]
+  const facts = [
+    view.name === view.flow ? view.flow : `${view.name} (${view.flow})`,
+    paint(stateStyle(view.state), view.state),
+  ]
   if (view.seconds !== undefined) facts.push(formatSeconds(view.seconds))
   print(`${view.run}  ${facts.map((fact, i) => (i === 1 ? fact : printable(fact))).join(' · ')}`)
   if (view.waiting !== undefined) print(`waiting: ${printable(view.waiting)}`)

@@ -17,8 +17,26 @@ export async function status(options: { json?: boolean }): Promise<number> {
 
 function toJsonShape({ actors, vqpus, jobs, queues }: SystemStatus) {
   return {
-    actors: actors.map(({ name, id, pid, host, state, job, pools }) => ({ name, id, pid, host, state, job, pools })),
-    vqpus: vqpus.map(({ id, engine, state, why, host, pid, queued, running, job }) => ({ id, engine, state, why, host, pid, queued, running, job })),
+    actors: actors.map(({ name, id, pid, host, state, job, pools }) => ({
+      name,
+      id,
+      pid,
+      host,
+      state,
+      job,
+      pools,
+    })),
+    vqpus: vqpus.map(({ id, engine, state, why, host, pid, queued, running, job }) => ({
+      id,
+      engine,
+      state,
+      why,
+      host,
+      pid,
+      queued,
+      running,
+      job,
+    })),
     jobs,
     queues,
   }
@@ -26,27 +44,54 @@ function toJsonShape({ actors, vqpus, jobs, queues }: SystemStatus) {
 
 function showForPeople({ actors, vqpus, jobs, queues }: SystemStatus): void {
   const paint = painter(process.stdout)
-  const colour = (column: number) => (text: string, _: number, at: number) => (at === column ? paint(stateStyle(text), text) : text)
-  print(renderTable({
-    head: ['ACTOR', 'ID', 'STATE', 'HOST', 'PID', 'JOB', 'UP'],
-    rows: actors.map((each) => [each.name, each.id, each.state, each.host, each.pid, each.job, formatAge(each.startedAt)]),
-    right: [4, 6],
-    paint: colour(2),
-  }))
-  if (vqpus.length > 0) {
-    print(`\n${renderTable({
-      head: ['VQPU', 'ENGINE', 'STATE', 'HOST', 'PID', 'JOB', 'QUEUED', 'RUNNING', 'DONE'],
-      rows: vqpus.map((each) => [each.id, each.engine, each.state, each.host, each.pid, each.job, each.queued, each.running, each.done]),
-      right: [4, 6, 7, 8],
+  const colour = (column: number) => (text: string, _: number, at: number) =>
+    at === column ? paint(stateStyle(text), text) : text
+  print(
+    renderTable({
+      head: ['ACTOR', 'ID', 'STATE', 'HOST', 'PID', 'JOB', 'UP'],
+      rows: actors.map((each) => [
+        each.name,
+        each.id,
+        each.state,
+        each.host,
+        each.pid,
+        each.job,
+        formatAge(each.startedAt),
+      ]),
+      right: [4, 6],
       paint: colour(2),
-    })}`)
+    }),
+  )
+  if (vqpus.length > 0) {
+    print(
+      `\n${renderTable({
+        head: ['VQPU', 'ENGINE', 'STATE', 'HOST', 'PID', 'JOB', 'QUEUED', 'RUNNING', 'DONE'],
+        rows: vqpus.map((each) => [
+          each.id,
+          each.engine,
+          each.state,
+          each.host,
+          each.pid,
+          each.job,
+          each.queued,
+          each.running,
+          each.done,
+        ]),
+        right: [4, 6, 7, 8],
+        paint: colour(2),
+      })}`,
+    )
   }
   if (jobs.length > 0) {
-    print(`\n${renderTable({ head: ['JOB', 'POOL', 'STATE', 'NODE', 'REASON'], rows: jobs.map((each) => [each.job, each.pool, each.state, each.node, each.reason]), paint: colour(2) })}`)
+    print(
+      `\n${renderTable({ head: ['JOB', 'POOL', 'STATE', 'NODE', 'REASON'], rows: jobs.map((each) => [each.job, each.pool, each.state, each.node, each.reason]), paint: colour(2) })}`,
+    )
   }
-  print(`\n${renderTable({
-    head: ['QUEUE', 'WAITING', 'RUNNING'],
-    rows: Object.entries(queues).map(([name, { waiting, running }]) => [name, waiting, running]),
-    right: [1, 2],
-  })}`)
+  print(
+    `\n${renderTable({
+      head: ['QUEUE', 'WAITING', 'RUNNING'],
+      rows: Object.entries(queues).map(([name, { waiting, running }]) => [name, waiting, running]),
+      right: [1, 2],
+    })}`,
+  )
 }

@@ -2,7 +2,7 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { detach, untilSystemReady } from '#infra/supervisor/detach.ts'
-import { supervisorFiles, type Summary } from '#infra/supervisor/files.ts'
+import { type Summary, supervisorFiles } from '#infra/supervisor/files.ts'
 import { lockHolder } from '#infra/supervisor/home-lock.ts'
 import { type Counts, DEFAULT_COUNTS } from '#infra/supervisor/plan.ts'
 import { supervise } from '#infra/supervisor/supervise.ts'
@@ -70,7 +70,8 @@ function realHome(environment: Environment): Environment {
 
 // Whatever kept it from starting, the system can't be reached; only what was asked wrongly says so.
 function notUp(error: unknown): unknown {
-  if (error instanceof QubusError && ERRORS[error.code].kind !== 'terminal' && error.code !== 'INTERNAL') return error
+  if (error instanceof QubusError && ERRORS[error.code].kind !== 'terminal' && error.code !== 'INTERNAL')
+    return error
   return new QubusError('UNREACHABLE', (error as Error).message, { cause: error })
 }
 

@@ -8,7 +8,10 @@ import { parseDuration } from '../terminal/duration.ts'
 import { showDevices } from './devices.ts'
 import { showOutcome } from './run.ts'
 
-export async function launch(id: string, options: { engine: string; walltime: string; json?: boolean }): Promise<number> {
+export async function launch(
+  id: string,
+  options: { engine: string; walltime: string; json?: boolean },
+): Promise<number> {
   const walltimeSeconds = parseDuration('--walltime', options.walltime)
   await using client = await connect()
   const params = { id, engine: options.engine, walltimeSeconds, shared: true }

@@ -5,13 +5,28 @@ import { launchVqpu } from '#shared/flow/vqpu.ts'
 
 export { registry } from '#shared/flow/registry.ts'
 
-type CircuitParams = { source: string; shots?: number; seed?: number; device?: string; method?: string; name?: string }
+type CircuitParams = {
+  source: string
+  shots?: number
+  seed?: number
+  device?: string
+  method?: string
+  name?: string
+}
 
 /** `qubus circuit run`: one circuit; the result is its counts and how they came about. */
-export const runCircuit = flow('circuit', async ({ source, shots, seed, device, method, name }: CircuitParams) => {
-  const options = { ...(shots === undefined ? {} : { shots }), ...(seed === undefined ? {} : { seed }), ...(method === undefined ? {} : { method }), ...(name === undefined ? {} : { name }) }
-  return await circuit(source, options).run({ device: device ?? 'any' })
-})
+export const runCircuit = flow(
+  'circuit',
+  async ({ source, shots, seed, device, method, name }: CircuitParams) => {
+    const options = {
+      ...(shots === undefined ? {} : { shots }),
+      ...(seed === undefined ? {} : { seed }),
+      ...(method === undefined ? {} : { method }),
+      ...(name === undefined ? {} : { name }),
+    }
+    return await circuit(source, options).run({ device: device ?? 'any' })
+  },
+)
 
 type LaunchParams = { id?: number | string; engine?: string; walltimeSeconds?: number; shared?: boolean }
 

@@ -4,7 +4,9 @@ import { hash } from 'node:crypto'
 export type Chance = { random(): number; uuid(): string; bytes(into: Uint8Array): void }
 
 export function seededChance(seed: string): Chance {
-  const state = new Uint32Array(Uint8Array.from(Buffer.from(hash('sha256', seed), 'hex').subarray(0, 16)).buffer)
+  const state = new Uint32Array(
+    Uint8Array.from(Buffer.from(hash('sha256', seed), 'hex').subarray(0, 16)).buffer,
+  )
   const next = (): number => {
     const [a = 0, b = 0, c = 0, d = 0] = state
     const sum = (a + b + d) >>> 0

@@ -27,14 +27,22 @@ export function makeDeterministic(current: CurrentRun): void {
   refuse(current, globalThis, ['setTimeout', 'setInterval', 'setImmediate'], 'use sleep')
   refuse(current, timers, ['setTimeout', 'setInterval', 'setImmediate'], 'use sleep')
   refuse(current, timersPromises, ['setTimeout', 'setInterval', 'setImmediate'], 'use sleep')
-  refuse(current, childProcess, ['spawn', 'spawnSync', 'exec', 'execSync', 'execFile', 'execFileSync', 'fork'], 'use program')
+  refuse(
+    current,
+    childProcess,
+    ['spawn', 'spawnSync', 'exec', 'execSync', 'execFile', 'execFileSync', 'fork'],
+    'use program',
+  )
   refuse(current, net, ['connect', 'createConnection', 'createServer'], 'use a task')
   refuse(current, tls, ['connect', 'createServer'], 'use a task')
   refuse(current, http, ['request', 'get', 'createServer'], 'use a task')
   refuse(current, https, ['request', 'get', 'createServer'], 'use a task')
   refuse(current, dgram, ['createSocket'], 'use a task')
   refuse(current, dns, ['lookup', 'resolve'], 'use a task')
-  const functions = (of: object) => Object.entries(of).flatMap(([name, value]) => (typeof value === 'function' && /^[a-z]/.test(name) ? [name] : []))
+  const functions = (of: object) =>
+    Object.entries(of).flatMap(([name, value]) =>
+      typeof value === 'function' && /^[a-z]/.test(name) ? [name] : [],
+    )
   refuse(current, fs, functions(fs), 'use a task, or sideEffect')
   refuse(current, fs.promises, functions(fs.promises), 'use a task, or sideEffect')
   syncBuiltinESMExports()
@@ -52,7 +60,11 @@ function patchTime(current: CurrentRun): void {
   })
   const now = (): number => current()?.now() ?? RealDate.now()
   // `new Date().constructor` must not lead back to the real one.
-  Object.defineProperty(RealDate.prototype, 'constructor', { value: RunDate, writable: true, configurable: true })
+  Object.defineProperty(RealDate.prototype, 'constructor', {
+    value: RunDate,
+    writable: true,
+    configurable: true,
+  })
   globalThis.Date = RunDate
   const realPerformanceNow = performance.now.bind(performance)
   performance.now = () => current()?.now() ?? realPerformanceNow()
@@ -67,7 +79,11 @@ function patchChance(current: CurrentRun): void {
   }
   for (const holder of [crypto, globalThis.crypto] as { randomUUID: typeof crypto.randomUUID }[]) {
     const realUuid = holder.randomUUID.bind(holder)
-    replace(holder, 'randomUUID', (options?: object) => (current()?.uuid() as ReturnType<typeof realUuid>) ?? realUuid(options))
+    replace(
+      holder,
+      'randomUUID',
+      (options?: object) => (current()?.uuid() as ReturnType<typeof realUuid>) ?? realUuid(options),
+    )
   }
   // The module's own form reads the global one.
   const realValues = globalThis.crypto.getRandomValues.bind(globalThis.crypto)
@@ -92,7 +108,10 @@ function refuse(current: CurrentRun, holder: object, names: string[], instead: s
     if (typeof real !== 'function') continue
     const guarded = function (this: unknown, ...args: unknown[]): unknown {
       if (current()) {
-        throw new QubusError('FORBIDDEN_IN_FLOW', `${name} can't be used in flow code, which must come to the same on a replay: ${instead}`)
+        throw new QubusError(
+          'FORBIDDEN_IN_FLOW',
+          `${name} can't be used in flow code, which must come to the same on a replay: ${instead}`,
+        )
       }
       return new.target ? Reflect.construct(real, args, new.target) : Reflect.apply(real, this, args)
     }

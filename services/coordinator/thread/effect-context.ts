@@ -23,7 +23,13 @@ export function effectContext({ key, run, step, send }: EffectPlace): FlowContex
     random: () => Math.random(),
     uuid: () => crypto.randomUUID(),
     log(level, text, fields) {
-      const line = { at: Date.now(), level, stream: 'log' as const, text, ...(fields === undefined ? {} : { fields }) }
+      const line = {
+        at: Date.now(),
+        level,
+        stream: 'log' as const,
+        text,
+        ...(fields === undefined ? {} : { fields }),
+      }
       send({ type: 'log', key, step, first: logged++, lines: [line] })
     },
   }

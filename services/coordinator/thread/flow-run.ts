@@ -85,19 +85,46 @@ export class FlowRun implements FlowContext {
   }
 
   request(request: StepRequest): StepHandle {
-    if (this.#cancelled || this.#ended) return refused(this.#cancelled ?? new CancelledError('the run has ended'))
-    const where = request.kind === 'task' ? `an argument of task ${JSON.stringify(request.name)}` : `the input of ${request.kind} ${JSON.stringify(request.name)}`
+    if (this.#cancelled || this.#ended)
+      return refused(this.#cancelled ?? new CancelledError('the run has ended'))
+    const where =
+      request.kind === 'task'
+        ? `an argument of task ${JSON.stringify(request.name)}`
+        : `the input of ${request.kind} ${JSON.stringify(request.name)}`
     const value = encodeValue(request.value, where)
     const number = ++this.#asked
     this.#open++
-    const digest = hash('sha256', Buffer.concat([Buffer.from(`${request.kind}\n${request.name}\n`), value]), 'base64url').slice(0, 22)
+    const digest = hash(
+      'sha256',
+      Buffer.concat([Buffer.from(`${request.kind}\n${request.name}\n`), value]),
+      'base64url',
+    ).slice(0, 22)
     const promise = new Promise<unknown>((resolve, reject) => {
-      this.#steps.set(number, { kind: request.kind, name: request.name, digest, state: 'queued', observed: false, execute: request.execute, resolve, reject })
+      this.#steps.set(number, {
+        kind: request.kind,
+        name: request.name,
+        digest,
+        state: 'queued',
+        observed: false,
+        execute: request.execute,
+        resolve,
+        reject,
+      })
     })
     this.#options.send({
       type: 'steps',
       key: this.#options.key,
-      steps: [{ step: number, kind: request.kind, name: request.name, label: request.label, digest, value, policy: request.policy }],
+      steps: [
+        {
+          step: number,
+          kind: request.kind,
+          name: request.name,
+          label: request.label,
+          digest,
+          value,
+          policy: request.policy,
+        },
+      ],
     })
     if (this.#unasked) this.#pump()
     return {
@@ -126,7 +153,13 @@ export class FlowRun implements FlowContext {
   }
 
   log(level: LogLine['level'], text: string, fields?: Record<string, unknown>): void {
-    const line: LogLine = { at: this.#clock, level, stream: 'log', text, ...(fields === undefined ? {} : { fields: plain(fields) }) }
+    const line: LogLine = {
+      at: this.#clock,
+      level,
+      stream: 'log',
+      text,
+      ...(fields === undefined ? {} : { fields: plain(fields) }),
+    }
     this.#options.send({ type: 'log', key: this.#options.key, step: 0, first: this.#logged++, lines: [line] })
   }
 
@@ -135,7 +168,9 @@ export class FlowRun implements FlowContext {
     const step = this.#steps.get(number)
     if (!step?.execute) return
     const { key, send } = this.#options
-    const run = this.#options.enterEffect(number, async () => encodeValue(await step.execute?.(), `the result of side effect ${JSON.stringify(step.name)}`))
+    const run = this.#options.enterEffect(number, async () =>
+      encodeValue(await step.execute?.(), `the result of side effect ${JSON.stringify(step.name)}`),
+    )
     run.then(
       (result) => send({ type: 'effect', key, step: number, result }),
       (error: unknown) => send({ type: 'effect', key, step: number, error: toFailure(error, 'TASK_FAILED') }),
@@ -147,7 +182,11 @@ export class FlowRun implements FlowContext {
     if (this.#ended) return
     const failure = toFailure(error, 'FLOW_FAILED')
     const cancelled = this.#cancelled !== undefined
-    this.#end({ state: cancelled ? 'cancelled' : 'failed', error: cancelled ? toFailure(this.#cancelled, 'CANCELLED') : failure, steps: this.#asked })
+    this.#end({
+      state: cancelled ? 'cancelled' : 'failed',
+      error: cancelled ? toFailure(this.#cancelled, 'CANCELLED') : failure,
+      steps: this.#asked,
+    })
   }
 
   stop(): void {
@@ -160,7 +199,11 @@ export class FlowRun implements FlowContext {
     if (this.#ended) return
     if (this.#cancelled) return this.fail(this.#cancelled)
     try {
-      this.#ending = { state: 'completed', result: encodeValue(value, 'the result of the flow'), steps: this.#asked }
+      this.#ending = {
+        state: 'completed',
+        result: encodeValue(value, 'the result of the flow'),
+        steps: this.#asked,
+      }
     } catch (error) {
       return this.fail(error)
     }
@@ -174,9 +217,13 @@ export class FlowRun implements FlowContext {
     const unseen = this.#firstUnseen
     if (unseen === undefined) return this.#end({ ...this.#ending, steps: this.#asked })
     this.fail(
-      new QubusError('UNHANDLED_REJECTION', `step ${unseen.step} (${JSON.stringify(unseen.name)}) failed and nobody awaited it: ${(unseen.error as Error).message}`, {
-        cause: unseen.error,
-      }),
+      new QubusError(
+        'UNHANDLED_REJECTION',
+        `step ${unseen.step} (${JSON.stringify(unseen.name)}) failed and nobody awaited it: ${(unseen.error as Error).message}`,
+        {
+          cause: unseen.error,
+        },
+      ),
     )
   }
 
@@ -233,7 +280,13 @@ export class FlowRun implements FlowContext {
       return
     }
     const step = this.#steps.get(item.step)
-    if (step === undefined || step.state === 'completed' || step.state === 'failed' || step.state === 'cancelled') return
+    if (
+      step === undefined ||
+      step.state === 'completed' ||
+      step.state === 'failed' ||
+      step.state === 'cancelled'
+    )
+      return
     if (item.kind === 'attempt') step.state = 'retrying'
     else this.#settle(item, step)
   }
@@ -259,7 +312,8 @@ export class FlowRun implements FlowContext {
     step.reject(error)
     // Code that is about to look does so within this turn. What was cancelled did not go wrong.
     nextTurn(() => {
-      if (!step.observed && item.state === 'failed') this.#firstUnseen ??= { step: item.step, name: step.name, error }
+      if (!step.observed && item.state === 'failed')
+        this.#firstUnseen ??= { step: item.step, name: step.name, error }
       this.#endWhenDone()
       this.#endWhenCancelled()
     })

@@ -1,6 +1,7 @@
 /** Entry of a flow thread: keeps bundles warm and runs flows in them. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { parentPort, workerData } from 'node:worker_threads'
+import { Outbox, openMail } from '#shared/actor/mailbox.ts'
 import { findFlow, type LoadedBundle, loadBundle, validateParams } from '#shared/bundle/loaded-bundle.ts'
 import { QubusError } from '#shared/contract/errors.ts'
 import { toFailure } from '#shared/contract/failure.ts'
@@ -11,7 +12,6 @@ import { seededChance } from './chance.ts'
 import { makeDeterministic } from './deterministic-globals.ts'
 import { effectContext } from './effect-context.ts'
 import { FlowRun } from './flow-run.ts'
-import { openMail, Outbox } from '#shared/actor/mailbox.ts'
 import type { BundleRef, Checked, FromThread, RunKey, ToThread } from './protocol.ts'
 
 /** Whose code is on the stack. `pure`: where time and chance come from, unless the outside world may be used. */
@@ -39,7 +39,13 @@ port.on('message', (message: unknown) => {
 process.on('unhandledRejection', (reason) => {
   const run = place.getStore()?.run
   if (run === undefined) throw reason
-  run.fail(new QubusError('UNHANDLED_REJECTION', `a promise was rejected and nobody awaited it: ${String((reason as Error)?.message ?? reason)}`, { cause: reason }))
+  run.fail(
+    new QubusError(
+      'UNHANDLED_REJECTION',
+      `a promise was rejected and nobody awaited it: ${String((reason as Error)?.message ?? reason)}`,
+      { cause: reason },
+    ),
+  )
 })
 process.on('uncaughtException', (error) => {
   const run = place.getStore()?.run
@@ -52,7 +58,9 @@ function receive(message: ToThread): void {
     case 'ping':
       return outbox.send({ type: 'pong', id: message.id })
     case 'check':
-      void check(message.bundle, message.params, message.now).then((checked) => outbox.send({ type: 'checked', id: message.id, checked }))
+      void check(message.bundle, message.params, message.now).then((checked) =>
+        outbox.send({ type: 'checked', id: message.id, checked }),
+      )
       return
     case 'start':
       return void start(message)
@@ -72,7 +80,9 @@ async function check(ref: BundleRef, params: Uint8Array, now: number): Promise<C
   try {
     const definition = findFlow(await bundle(ref.file), ref.flow)
     const pure = { now: () => now, random: () => 0.5, uuid: seededChance('check').uuid }
-    const checked = await place.run({ run: undefined, context: undefined, pure }, () => validateParams(definition, decodeValue(params)))
+    const checked = await place.run({ run: undefined, context: undefined, pure }, () =>
+      validateParams(definition, decodeValue(params)),
+    )
     if (!checked.ok) throw new QubusError('INVALID_INPUT', checked.message)
     return {
       ok: true,
@@ -84,9 +94,19 @@ async function check(ref: BundleRef, params: Uint8Array, now: number): Promise<C
   }
 }
 
-async function start({ key, run, bundle: ref, params, startedAt }: Extract<ToThread, { type: 'start' }>): Promise<void> {
+async function start({
+  key,
+  run,
+  bundle: ref,
+  params,
+  startedAt,
+}: Extract<ToThread, { type: 'start' }>): Promise<void> {
   const index = Number(key.slice(key.lastIndexOf('#') + 1))
-  const at: Place = { run: undefined, context: undefined, pure: { now: () => startedAt, random: () => 0.5, uuid: () => '' } }
+  const at: Place = {
+    run: undefined,
+    context: undefined,
+    pure: { now: () => startedAt, random: () => 0.5, uuid: () => '' },
+  }
   const flow = new FlowRun({
     key,
     run,
@@ -99,7 +119,15 @@ async function start({ key, run, bundle: ref, params, startedAt }: Extract<ToThr
       Atomics.store(current, 0, index)
       return place.run(at, fn)
     },
-    enterEffect: (step, fn) => place.run({ run: flow, context: effectContext({ key, run, step, send: (message) => outbox.send(message) }), pure: undefined }, fn),
+    enterEffect: (step, fn) =>
+      place.run(
+        {
+          run: flow,
+          context: effectContext({ key, run, step, send: (message) => outbox.send(message) }),
+          pure: undefined,
+        },
+        fn,
+      ),
   })
   at.run = flow
   at.context = flow

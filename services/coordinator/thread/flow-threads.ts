@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import { openMail, Outbox } from '#shared/actor/mailbox.ts'
+import { Outbox, openMail } from '#shared/actor/mailbox.ts'
 import type { BundleRef, Checked, FromThread, RunKey, ToThread } from './protocol.ts'
 
 export type FlowThreadsOptions = {
@@ -91,7 +91,10 @@ export class FlowThreads implements AsyncDisposable {
 
   #spawn(): void {
     const shared = new SharedArrayBuffer(4)
-    const worker = new Worker(new URL('./flow-thread.ts', import.meta.url), { workerData: { current: shared }, env: this.#options.environment })
+    const worker = new Worker(new URL('./flow-thread.ts', import.meta.url), {
+      workerData: { current: shared },
+      env: this.#options.environment,
+    })
     const thread: Thread = {
       worker,
       outbox: new Outbox<ToThread>(worker),
@@ -133,7 +136,8 @@ export class FlowThreads implements AsyncDisposable {
   #watch(): void {
     const now = performance.now()
     for (const thread of [...this.#threads]) {
-      if (now - thread.answeredAt > this.#stuckMs && (thread.runs.size > 0 || thread.checks.size > 0)) this.#replace(thread)
+      if (now - thread.answeredAt > this.#stuckMs && (thread.runs.size > 0 || thread.checks.size > 0))
+        this.#replace(thread)
       else thread.outbox.send({ type: 'ping', id: 0 })
     }
   }
@@ -169,7 +173,8 @@ export class FlowThreads implements AsyncDisposable {
   }
 
   #failChecks(thread: Thread, why: string): void {
-    for (const resolve of thread.checks.values()) resolve({ ok: false, error: { code: 'BUNDLE_FAILED', name: 'Error', message: why } })
+    for (const resolve of thread.checks.values())
+      resolve({ ok: false, error: { code: 'BUNDLE_FAILED', name: 'Error', message: why } })
     thread.checks.clear()
   }
 }

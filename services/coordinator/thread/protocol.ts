@@ -43,7 +43,9 @@ export type ToThread =
   | { type: 'drop'; key: RunKey }
   | { type: 'ping'; id: number }
 
-export type Checked = { ok: true; name: string; timeoutSeconds?: number | undefined } | { ok: false; error: Failure }
+export type Checked =
+  | { ok: true; name: string; timeoutSeconds?: number | undefined }
+  | { ok: false; error: Failure }
 
 export type FlowEnd = {
   state: 'completed' | 'failed' | 'cancelled'
@@ -57,7 +59,13 @@ export type FromThread =
   | { type: 'steps'; key: RunKey; steps: WantedStep[] }
   | { type: 'cancel-step'; key: RunKey; step: number }
   /** The side effect of this step came to this. */
-  | { type: 'effect'; key: RunKey; step: number; result?: Uint8Array | undefined; error?: Failure | undefined }
+  | {
+      type: 'effect'
+      key: RunKey
+      step: number
+      result?: Uint8Array | undefined
+      error?: Failure | undefined
+    }
   /** `step`: of the side effect that says it, or 0 for the flow itself. */
   | { type: 'log'; key: RunKey; step: number; first: number; lines: LogLine[] }
   | { type: 'end'; key: RunKey; end: FlowEnd }

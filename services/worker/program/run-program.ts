@@ -22,6 +22,8 @@ export type RunningProgram = {
 /** Bytes of each stream that the result keeps. */
 const TAIL_BYTES = 64 * 1024
 const GRACE_MS = 5_000
+/** After the program's own end, this long for what it started. */
+const LEFTOVERS_MS = 500
 
 export function runProgram(spec: ProgramSpec, options: RunProgramOptions): RunningProgram {
   const from = performance.now()
@@ -53,8 +55,16 @@ export function runProgram(spec: ProgramSpec, options: RunProgramOptions): Runni
     })
     child[stream]?.on('end', () => lines.end())
   }
-  // What it left in its group would hold its output open, or go on beside a later attempt.
-  child.nodeChildProcess.once('exit', () => setTimeout(() => signal('SIGKILL'), 500).unref())
+  // What it left in its group would hold its output open, or go on beside a later attempt. What left the group may stay,
+  // but the step does not wait for it.
+  child.nodeChildProcess.once('exit', () => {
+    setTimeout(() => signal('SIGKILL'), LEFTOVERS_MS).unref()
+    const letGo = setTimeout(() => {
+      child.stdout?.destroy()
+      child.stderr?.destroy()
+    }, LEFTOVERS_MS * 2)
+    child.nodeChildProcess.once('close', () => clearTimeout(letGo))
+  })
   return {
     result: finish(),
     end(why) {
@@ -76,20 +86,40 @@ export function runProgram(spec: ProgramSpec, options: RunProgramOptions): Runni
   }
 }
 
-type Ended = { exitCode?: number | undefined; signal?: string | undefined; code?: string | undefined; cause?: unknown; originalMessage?: string | undefined }
+type Ended = {
+  exitCode?: number | undefined
+  signal?: string | undefined
+  code?: string | undefined
+  cause?: unknown
+  originalMessage?: string | undefined
+}
 
-function failure(spec: ProgramSpec, ended: Ended, output: { stdout: string; stderr: string; seconds: number }): QubusError {
+function failure(
+  spec: ProgramSpec,
+  ended: Ended,
+  output: { stdout: string; stderr: string; seconds: number },
+): QubusError {
   const file = JSON.stringify(spec.file)
   if (ended.exitCode === undefined && ended.signal === undefined) {
     const code = ended.code ?? (ended.cause as { code?: string } | undefined)?.code
     const where = spec.cwd === undefined ? '' : ` in ${JSON.stringify(spec.cwd)}`
-    return new QubusError('PROGRAM_NOT_FOUND', `the program ${file} could not be started${where}: ${ended.originalMessage ?? code ?? 'unknown reason'}`, {
-      facts: { file: spec.file, ...(code === undefined ? {} : { errno: code }) },
-    })
+    return new QubusError(
+      'PROGRAM_NOT_FOUND',
+      `the program ${file} could not be started${where}: ${ended.originalMessage ?? code ?? 'unknown reason'}`,
+      {
+        facts: { file: spec.file, ...(code === undefined ? {} : { errno: code }) },
+      },
+    )
   }
   const how = ended.signal === undefined ? `exit code ${ended.exitCode}` : `signal ${ended.signal}`
   const last = output.stderr.trimEnd().split('\n').at(-1)?.slice(0, 500)
   return new QubusError('PROGRAM_FAILED', `the program ${file} ended with ${how}${last ? `: ${last}` : ''}`, {
-    facts: { exitCode: ended.exitCode, signal: ended.signal, stdout: output.stdout.slice(-4000), stderr: output.stderr.slice(-4000), seconds: output.seconds },
+    facts: {
+      exitCode: ended.exitCode,
+      signal: ended.signal,
+      stdout: output.stdout.slice(-4000),
+      stderr: output.stderr.slice(-4000),
+      seconds: output.seconds,
+    },
   })
 }

@@ -18,7 +18,9 @@ export function tailOf(limit: number): Tail {
     text() {
       const all = Buffer.concat(chunks)
       const text = all.subarray(Math.max(0, all.length - limit)).toString('utf8')
-      return cut || all.length > limit ? `[… cut: only the last ${limit} bytes are kept here …]\n${text}` : text
+      return cut || all.length > limit
+        ? `[… cut: only the last ${limit} bytes are kept here …]\n${text}`
+        : text
     },
   }
 }

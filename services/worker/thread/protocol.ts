@@ -15,7 +15,9 @@ export type TaskOrder = {
   pool: string
 }
 
-export type ToTaskThread = { type: 'run'; tasks: TaskOrder[] } | { type: 'end'; number: number; message: string }
+export type ToTaskThread =
+  | { type: 'run'; tasks: TaskOrder[] }
+  | { type: 'end'; number: number; message: string }
 
 export type TaskDone = {
   type: 'done'

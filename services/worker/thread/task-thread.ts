@@ -2,7 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { format } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
-import { openMail, Outbox } from '#shared/actor/mailbox.ts'
+import { Outbox, openMail } from '#shared/actor/mailbox.ts'
 import { type LoadedBundle, loadBundle } from '#shared/bundle/loaded-bundle.ts'
 import { QubusError } from '#shared/contract/errors.ts'
 import { type Failure, toFailure } from '#shared/contract/failure.ts'
@@ -59,12 +59,25 @@ async function runTask(order: TaskOrder): Promise<TaskDone> {
   current[CURRENT.number] = order.number
   const abort = new AbortController()
   aborts.set(order.number, abort)
-  const running: Running = { number: order.number, context: contextOf(order, abort.signal, () => running.artifacts), abort, artifacts: [] }
+  const running: Running = {
+    number: order.number,
+    context: contextOf(order, abort.signal, () => running.artifacts),
+    abort,
+    artifacts: [],
+  }
   const done = (outcome: { result: Uint8Array } | { error: Failure }): TaskDone => {
     aborts.delete(order.number)
     ended.delete(order.number)
     const artifacts = running.artifacts.length > 0 ? running.artifacts : undefined
-    return { type: 'done', number: order.number, startedAt, endedAt: Date.now(), ms: performance.now() - from, artifacts, ...outcome }
+    return {
+      type: 'done',
+      number: order.number,
+      startedAt,
+      endedAt: Date.now(),
+      ms: performance.now() - from,
+      artifacts,
+      ...outcome,
+    }
   }
   try {
     const why = ended.get(order.number)
@@ -85,7 +98,9 @@ async function runTask(order: TaskOrder): Promise<TaskDone> {
 function blame(error: unknown): void {
   const of = place.getStore()
   if (of === undefined || of.number === current[CURRENT.number]) throw error
-  process.emitWarning(`task ${JSON.stringify(of.context.name)} of run ${of.context.run} had ended when something it left behind failed: ${String(error)}`)
+  process.emitWarning(
+    `task ${JSON.stringify(of.context.name)} of run ${of.context.run} had ended when something it left behind failed: ${String(error)}`,
+  )
 }
 
 async function load(file: string): Promise<LoadedBundle> {
@@ -105,8 +120,16 @@ function contextOf(order: TaskOrder, signal: AbortSignal, artifacts: () => Artif
     idempotencyKey: `${run}.${step}`,
     signal,
     gpus: [],
-    log: (level, text, fields) => say(order.number, { at: Date.now(), level, stream: 'log', text, ...(fields === undefined ? {} : { fields }) }),
-    artifact: (key, type, value) => artifacts().push({ key, type, value: encodeValue(value, `artifact ${JSON.stringify(key)}`) }),
+    log: (level, text, fields) =>
+      say(order.number, {
+        at: Date.now(),
+        level,
+        stream: 'log',
+        text,
+        ...(fields === undefined ? {} : { fields }),
+      }),
+    artifact: (key, type, value) =>
+      artifacts().push({ key, type, value: encodeValue(value, `artifact ${JSON.stringify(key)}`) }),
   }
 }
 
@@ -124,7 +147,13 @@ function unknownTask(name: string, { registry }: LoadedBundle): QubusError {
 
 /** What a task prints is part of its run's log. */
 function catchConsole(): void {
-  for (const [method, level] of [['log', 'info'], ['info', 'info'], ['debug', 'debug'], ['warn', 'warn'], ['error', 'error']] as const) {
+  for (const [method, level] of [
+    ['log', 'info'],
+    ['info', 'info'],
+    ['debug', 'debug'],
+    ['warn', 'warn'],
+    ['error', 'error'],
+  ] as const) {
     const real = console[method].bind(console)
     console[method] = (...args: unknown[]) => {
       const context = place.getStore()?.context

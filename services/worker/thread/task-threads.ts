@@ -1,6 +1,6 @@
 /** The task threads of a worker: started when needed, kept warm, replaced when they crash or do not let go. */
 import { Worker } from 'node:worker_threads'
-import { openMail, Outbox } from '#shared/actor/mailbox.ts'
+import { Outbox, openMail } from '#shared/actor/mailbox.ts'
 import { QubusError } from '#shared/contract/errors.ts'
 import type { LogLine } from '#shared/contract/log-lines.ts'
 import type { HeldTask } from '../held-task.ts'
@@ -45,13 +45,21 @@ export class TaskThreads implements AsyncDisposable {
 
   /** Gives tasks to an idle thread, which runs them one after the other. There must be one: see {@link busy}. */
   run(tasks: HeldTask[]): void {
-    const thread = this.#threads.find((each) => each.tasks.size === 0 && each.sentence === undefined) ?? this.#spawn()
+    const thread =
+      this.#threads.find((each) => each.tasks.size === 0 && each.sentence === undefined) ?? this.#spawn()
     const orders = tasks.map((task) => {
       const number = ++this.#number
       thread.tasks.set(number, task)
       task.end = (reason) => this.#end(thread, number, reason)
       const { id, command, pool, material } = task
-      return { number, file: material?.file ?? '', name: command.name, args: material?.value ?? new Uint8Array(), pool, ...id }
+      return {
+        number,
+        file: material?.file ?? '',
+        name: command.name,
+        args: material?.value ?? new Uint8Array(),
+        pool,
+        ...id,
+      }
     })
     thread.outbox.send({ type: 'run', tasks: orders })
   }
@@ -71,8 +79,17 @@ export class TaskThreads implements AsyncDisposable {
 
   #spawn(): Thread {
     const shared = new SharedArrayBuffer(CURRENT.length * 8)
-    const worker = new Worker(new URL('./task-thread.ts', import.meta.url), { workerData: { current: shared }, env: this.#options.environment })
-    const thread: Thread = { worker, outbox: new Outbox<ToTaskThread>(worker), current: new Float64Array(shared), tasks: new Map(), sentence: undefined }
+    const worker = new Worker(new URL('./task-thread.ts', import.meta.url), {
+      workerData: { current: shared },
+      env: this.#options.environment,
+    })
+    const thread: Thread = {
+      worker,
+      outbox: new Outbox<ToTaskThread>(worker),
+      current: new Float64Array(shared),
+      tasks: new Map(),
+      sentence: undefined,
+    }
     worker.on('message', (message) => this.#receive(thread, message))
     let cause: unknown
     worker.on('error', (error) => {
@@ -113,8 +130,15 @@ export class TaskThreads implements AsyncDisposable {
     if (this.#closed) return
     const culprit = thread.tasks.get(thread.current[CURRENT.number] ?? 0)
     const others = [...thread.tasks.values()].filter((task) => task !== culprit)
-    const message = cause === undefined ? `the task ended its thread (exit code ${code})` : `the task crashed its thread: ${(cause as Error).message ?? String(cause)}`
-    this.#options.onCrash(culprit, thread.sentence ?? new QubusError('TASK_FAILED', message, { cause }), others)
+    const message =
+      cause === undefined
+        ? `the task ended its thread (exit code ${code})`
+        : `the task crashed its thread: ${(cause as Error).message ?? String(cause)}`
+    this.#options.onCrash(
+      culprit,
+      thread.sentence ?? new QubusError('TASK_FAILED', message, { cause }),
+      others,
+    )
     this.#options.onFree()
   }
 }

@@ -4,8 +4,14 @@ import { test } from 'node:test'
 import { ThreadPool } from '../../../services/vqpu/engine/embedded/thread-pool.ts'
 
 const STUBBORN = new URL('./stubborn-thread.ts', import.meta.url)
-const open = (threads: number, program = STUBBORN) =>
+const start = (threads: number, program = STUBBORN) =>
   new ThreadPool({ threads, budgetBytes: 2 ** 30, maxQubits: 26, program, graceMs: 20 })
+/** Ready, so that a circuit is in a thread as soon as it was given. */
+async function open(threads: number): Promise<ThreadPool> {
+  const pool = start(threads)
+  await pool.ready()
+  return pool
+}
 const job = (source: string) => ({ id: source, source, shots: 10 })
 
 for (const [how, message] of [
@@ -13,7 +19,7 @@ for (const [how, message] of [
   ['exit', /exit code 7/],
 ] as const) {
   test(`a thread that ends by ${how} fails its own circuit only, and is replaced`, async () => {
-    await using pool = open(1)
+    await using pool = await open(1)
     const results = await Promise.allSettled([
       pool.run(job('fine')),
       pool.run(job(how)),
@@ -30,7 +36,7 @@ for (const [how, message] of [
 }
 
 test('a circuit that does not stop loses its thread; the others are unhurt', async () => {
-  await using pool = open(2)
+  await using pool = await open(2)
   const abort = new AbortController()
   const stuck = pool.run(job('never stop'), abort.signal)
   const others = Promise.all(Array.from({ length: 20 }, () => pool.run(job('fine'))))
@@ -50,14 +56,14 @@ test('a circuit that does not stop loses its thread; the others are unhurt', asy
 })
 
 test('a thread that dies gives back the memory that it held', async () => {
-  await using pool = open(1)
+  await using pool = await open(1)
   for (let round = 0; round < 3; round++)
     await assert.rejects(pool.run(job('hold memory')), { code: 'ENGINE_FAILED' })
   assert.equal((await pool.run(job('fine'))).shots, 10)
 })
 
 test('a circuit that was cancelled before it began never reaches a thread', async () => {
-  await using pool = open(1)
+  await using pool = await open(1)
   const first = new AbortController()
   const second = new AbortController()
   const running = pool.run(job('never stop'), first.signal)
@@ -71,7 +77,7 @@ test('a circuit that was cancelled before it began never reaches a thread', asyn
 })
 
 test('threads that can not start fail the circuits that wait instead of starting for ever', async () => {
-  await using pool = open(2, new URL('./no-such-thread.ts', import.meta.url))
+  await using pool = start(2, new URL('./no-such-thread.ts', import.meta.url))
   await assert.rejects(
     pool.run(job('fine')),
     (error: Error & { code?: string }) =>
@@ -81,7 +87,7 @@ test('threads that can not start fail the circuits that wait instead of starting
 })
 
 test('closing the pool rejects what runs and what waits', async () => {
-  const pool = open(1)
+  const pool = await open(1)
   const all = Promise.allSettled([pool.run(job('never stop')), pool.run(job('fine'))])
   await pool[Symbol.asyncDispose]()
   for (const result of await all) assert.equal((result as PromiseRejectedResult).reason.code, 'CANCELLED')

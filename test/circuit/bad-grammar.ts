@@ -1,0 +1,95 @@
+/** Sources that break the grammar, or are another language. */
+import type { BadSource } from './bad-meaning.ts'
+
+const H = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
+
+export const BAD_GRAMMAR: BadSource[] = [
+  [
+    'another include',
+    'OPENQASM 2.0;\ninclude "mine.inc";',
+    'CIRCUIT_UNSUPPORTED',
+    '2:9',
+    /only "qelib1\.inc"/,
+  ],
+  [
+    'the OpenQASM 3 include',
+    'OPENQASM 2.0;\ninclude "stdgates.inc";',
+    'CIRCUIT_UNSUPPORTED',
+    '2:9',
+    /OpenQASM 3/,
+  ],
+  [
+    'using an opaque gate',
+    'opaque magic(a) q,r;\nqreg q[2];\nmagic(1) q[0],q[1];',
+    'CIRCUIT_UNSUPPORTED',
+    '3:1',
+    /opaque/,
+  ],
+  [
+    'OpenQASM 3',
+    '// three\nOPENQASM 3.0;\nqubit q;',
+    'CIRCUIT_UNSUPPORTED',
+    '2:1',
+    /OpenQASM 3 is not read yet/,
+  ],
+  [
+    'OpenQASM 3 without a version line',
+    'include "stdgates.inc";\nqubit[2] q;',
+    'CIRCUIT_UNSUPPORTED',
+    '1:1',
+    /OpenQASM 3/,
+  ],
+  [
+    'an OpenQASM 3 statement under a version 2 line',
+    'OPENQASM 2.0;\nqubit[2] q;',
+    'CIRCUIT_UNSUPPORTED',
+    '2:1',
+    /'qubit' is OpenQASM 3/,
+  ],
+  ['a version that does not exist', 'OPENQASM 2.1;', 'CIRCUIT_UNSUPPORTED', '1:1', /2\.1/],
+  [
+    'a bit in a condition',
+    `${H}qreg q[1];\ncreg c[1];\nif(c[0]==1) x q[0];`,
+    'CIRCUIT_UNSUPPORTED',
+    '5:5',
+    /whole registers/,
+  ],
+  [
+    'a missing semicolon points at what follows',
+    `${H}qreg q[1];\nh q[0]\nh q[0];`,
+    'CIRCUIT_SYNTAX',
+    '5:1',
+    /expected ';'.*found 'h'/,
+  ],
+  ['the end of the file in a statement', 'qreg q[2]', 'CIRCUIT_SYNTAX', '1:10', /end of the file/],
+  ['a body that is never closed', 'gate g a { CX a,a', 'CIRCUIT_SYNTAX', '1:18', /';'/],
+  ['an unclosed comment', 'qreg q[1];\n /* and so on', 'CIRCUIT_SYNTAX', '2:2', /never closed/],
+  ['an unclosed string', 'include "qelib1.inc;\n', 'CIRCUIT_SYNTAX', '1:9', /not closed/],
+  ['a character without meaning', 'qreg q[1];\nqreg r€[1];', 'CIRCUIT_SYNTAX', '2:7', /"€"/],
+  ['an index into a body qubit', `${H}gate g a { h a[0]; }`, 'CIRCUIT_SYNTAX', '3:16', /without an index/],
+  [
+    'a measurement in a body',
+    `${H}gate g a { measure a -> a; }`,
+    'CIRCUIT_SYNTAX',
+    '3:12',
+    /'measure' may not stand in a gate body/,
+  ],
+  [
+    'a barrier under a condition',
+    `${H}qreg q[1];\ncreg c[1];\nif(c==1) barrier q;`,
+    'CIRCUIT_SYNTAX',
+    '5:10',
+    /'barrier' may not follow/,
+  ],
+  ['a reserved word as a name', 'qreg pi[1];', 'CIRCUIT_SYNTAX', '1:6', /word of the language/],
+  ['a second version line', 'OPENQASM 2.0;\nOPENQASM 2.0;', 'CIRCUIT_SYNTAX', '2:1', /once/],
+  ['a gate without qubits', 'gate g { }', 'CIRCUIT_SYNTAX', '1:6', /at least one qubit/],
+  ['a broken expression', 'qreg q[1];\nU(1+,0,0) q[0];', 'CIRCUIT_SYNTAX', '2:5', /a number, pi/],
+  [
+    'columns count on a line that ends in CR LF',
+    'qreg q[1];\r\n\tfoo q;',
+    'CIRCUIT_UNKNOWN_GATE',
+    '2:2',
+    /'foo'/,
+  ],
+]
