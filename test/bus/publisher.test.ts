@@ -75,12 +75,12 @@ for (const count of [3, 14, 15, 400]) {
 }
 
 for (const count of [2, 40, 950]) {
-  test(`${count} drafts that each come twice at once are stored once, and each second one hears "present"`, async () => {
+  test(`${count} drafts that each come twice at once are stored once, and one of the two hears "stored"`, async () => {
     const run = `twice-${count}`
     const all = drafts(run, count)
     const publisher = runs()
     const results = await createAll(publisher, all.flatMap((each) => [each, { ...each, body: Buffer.from('other') }]))
-    for (const [i, result] of results.entries()) assert.equal(result, i % 2 === 0 ? 'stored' : 'present', String(i))
+    for (let i = 0; i < results.length; i += 2) assert.deepEqual(results.slice(i, i + 2).sort(), ['present', 'stored'], String(i))
     assertEachOnce(await stored(nc, STREAM.runs, record(run).all), all)
   })
 }

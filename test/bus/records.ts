@@ -1,5 +1,6 @@
 /** Drafts of records and reads of what a stream holds, for the tests of the bus. */
 import { readAll, type Stored } from '#shared/bus/direct.ts'
+import { QubusError } from '#shared/contract/errors.ts'
 import type { Draft } from '#shared/bus/publisher.ts'
 import type { StreamName } from '#shared/contract/streams.ts'
 import { record } from '#shared/contract/subjects.ts'
@@ -14,10 +15,17 @@ export function draft(run: string, step: number, writer = 'w'): Draft {
   return { subject: record(run).outcome(step), body: Buffer.from(`${writer} ${step}`) }
 }
 
+/** Asks again when the connection was just being made anew. */
 export async function stored(nc: NatsConnection, stream: StreamName, subject: string): Promise<Stored[]> {
-  const found: Stored[] = []
-  for await (const page of readAll(nc, stream, subject)) found.push(...page)
-  return found
+  for (;;) {
+    const found: Stored[] = []
+    try {
+      for await (const page of readAll(nc, stream, subject)) found.push(...page)
+      return found
+    } catch (error) {
+      if (!(error instanceof QubusError && error.code === 'UNREACHABLE')) throw error
+    }
+  }
 }
 
 /** Throws when a subject is there twice, or one is missing or too much. */

@@ -41,3 +41,10 @@ export function isAlive(pid: number): boolean {
     return false
   }
 }
+
+/** Processor time that a process has used, in hundredths of a second. */
+export function processorTicks(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return Number(fields[11]) + Number(fields[12])
+}

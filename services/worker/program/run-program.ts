@@ -53,7 +53,7 @@ export function runProgram(spec: ProgramSpec, options: RunProgramOptions): Runni
       tails[stream].add(chunk)
       lines.add(chunk)
     })
-    child[stream]?.on('end', () => lines.end())
+    child[stream]?.on('close', () => lines.end())
   }
   // What it left in its group would hold its output open, or go on beside a later attempt. What left the group may stay,
   // but the step does not wait for it.
