@@ -82,7 +82,7 @@ export async function startPostgres({
 }
 
 async function launch(
-  { home, cache, sync }: PostgresOptions & { cache: string },
+  { home, sync }: PostgresOptions,
   user: ServerUser,
   password: string,
 ): Promise<ServerProcess> {

@@ -12,8 +12,6 @@ const ROOT = new URL('../..', import.meta.url).pathname
 // Only against hangs: no test judges speed.
 const HANG_MS = 10 * 60_000
 
-await runTests(findTestFiles(process.argv.slice(2)))
-
 function findTestFiles(patterns: string[]): string[] {
   const all = globSync('test/**/*.test.ts', { cwd: ROOT }).sort()
   const wanted = all.filter(
@@ -28,7 +26,17 @@ function findTestFiles(patterns: string[]): string[] {
   process.exit(1)
 }
 
-type TestEvent = { type: string; data: Record<string, unknown> }
+type TestEvent = {
+  type: string
+  data: {
+    message?: string
+    file?: string
+    name?: string
+    todo?: unknown
+    skip?: unknown
+    [more: string]: unknown
+  }
+}
 
 async function runTests(files: string[]): Promise<void> {
   const ended = new AbortController()
@@ -93,3 +101,5 @@ class Tally {
 function remark(message: string): TestEvent {
   return { type: 'test:diagnostic', data: { nesting: 0, message, level: 'warn' } }
 }
+
+await runTests(findTestFiles(process.argv.slice(2)))

@@ -35,6 +35,8 @@ import type { WantedStep } from './thread/protocol.ts'
 
 /** Outstanding commands of one run: enough to keep every worker busy, little enough that a small run beside it is served at once. */
 const WINDOW = 2000
+/** A window that is full is filled again when this much is left: many commands at once cost one sync. */
+const REFILL_AT = WINDOW * 0.75
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export type RunStepsOptions = {
@@ -244,6 +246,7 @@ export class RunSteps {
   // A waiting step that was cancelled meanwhile gives its place to the one behind it.
   #release(): void {
     this.#commanded--
+    if (this.#commanded > REFILL_AT) return
     while (this.#commanded < WINDOW) {
       const next = this.#waiting.shift()
       if (next === undefined) return

@@ -2,8 +2,8 @@
 
 /** A worker holds about this much work that it has not begun: an idle worker of the pool waits no longer for its share. */
 const AHEAD_MS = 100
-/** Far below what one consumer may hold un-acked, since several workers share it; and one question to the log covers it. */
-const MOST_HELD = 400
+/** Below what one consumer may hold un-acked (1,000), since several workers share it. */
+const MOST_HELD = 800
 /** A thread gets this much at once: what is behind a task that turns out long waits for it. */
 const CHUNK_MS = 5
 const MOST_IN_CHUNK = 64

@@ -34,7 +34,7 @@ export async function readLastOf(
   for (let at = 0; at < subjects.length; at += MULTI_LAST_LIMIT) {
     found.push(...(await directGet(nc, stream, { multi_last: subjects.slice(at, at + MULTI_LAST_LIMIT) })))
   }
-  return found
+  return subjects.length > MULTI_LAST_LIMIT ? found.sort((a, b) => a.sequence - b.sequence) : found
 }
 
 /**

@@ -47,13 +47,16 @@ function wanted(stream: StreamName, subject: string): boolean {
   return stream !== STREAM.runs || 'step' in (parseRecordSubject(subject)?.record ?? {})
 }
 
+// The broker's clock and those of the hosts that stamp events may differ this much; the stamp decides in the end.
+const CLOCKS_MS = 60_000
+
 async function firstSequence(
   { bus }: Session,
   stream: StreamName,
   filter: string,
   since: number,
 ): Promise<number | undefined> {
-  const question = { next_by_subj: filter, start_time: new Date(since).toISOString() }
+  const question = { next_by_subj: filter, start_time: new Date(since - CLOCKS_MS).toISOString() }
   const reply = await bus.nc.request(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(question), {
     timeout: 5_000,
   })

@@ -98,7 +98,7 @@ function waitUntilEnded(session: Session, run: string, signal: AbortSignal | und
         if (again) void look()
       }
     }
-    const subscription = session.bus.nc.subscribe(filter.runEvents(run), {
+    const subscription = session.bus.nc.subscribe(filter.runOwnEvents(run), {
       callback: (error, message) => {
         // event.<noun>.<verb>: only what is said of the run itself can end the wait.
         if (!error && /\.event\.run\.(completed|failed|cancelled|refused)\./.test(message.subject))

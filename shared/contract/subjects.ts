@@ -89,6 +89,8 @@ export const filter = {
   /** Everything for those who watch, live. */
   events: `${PREFIX}.event.>`,
   runEvents: (run: string) => `${PREFIX}.event.*.*.${run}.>`,
+  /** Of the run itself, without those of its steps. */
+  runOwnEvents: (run: string) => `${PREFIX}.event.run.*.${run}.>`,
   /** What `EVENTS` keeps: all but the republished step records, whose history is `RUNS` itself. */
   storedEvents: [
     'run',

@@ -17,7 +17,12 @@ test('without variables everything lies under the user folder, and the result is
 })
 
 test('XDG folders are used when absolute, and empty variables are none', () => {
-  const environment = readEnvironment({ HOME: '/home/me', XDG_STATE_HOME: '/state', XDG_CACHE_HOME: 'relative', QUBUS_POOL: '' })
+  const environment = readEnvironment({
+    HOME: '/home/me',
+    XDG_STATE_HOME: '/state',
+    XDG_CACHE_HOME: 'relative',
+    QUBUS_POOL: '',
+  })
   assert.equal(environment.home, '/state/qubus')
   assert.equal(environment.cache, '/home/me/.cache/qubus')
   assert.equal(environment.pool, undefined)
@@ -62,13 +67,19 @@ test('a home without a system is told from one that is broken', async () => {
   await assert.rejects(connectionFor('client', environment), { code: 'NOT_RUNNING' })
   assert.throws(() => databaseUrlFrom(environment), { code: 'NOT_RUNNING' })
   writeFileSync(environment.paths.connection, 'not json')
-  await assert.rejects(connectionFor('client', environment), { code: 'BAD_ENVIRONMENT', message: /is not JSON/ })
+  await assert.rejects(connectionFor('client', environment), {
+    code: 'BAD_ENVIRONMENT',
+    message: /is not JSON/,
+  })
 })
 
 test('QUBUS_URL asks for QUBUS_CREDS, a file or a folder with one file a user', async () => {
   await using home = await tempHome()
   const variables = { HOME: home.path, QUBUS_URL: 'nats://far:4222' }
-  await assert.rejects(connectionFor('worker', readEnvironment(variables)), { code: 'BAD_ENVIRONMENT', message: /QUBUS_CREDS/ })
+  await assert.rejects(connectionFor('worker', readEnvironment(variables)), {
+    code: 'BAD_ENVIRONMENT',
+    message: /QUBUS_CREDS/,
+  })
   const folder = join(home.path, 'creds')
   mkdirSync(folder)
   const file = join(folder, 'worker.json')
@@ -82,5 +93,8 @@ test('QUBUS_URL asks for QUBUS_CREDS, a file or a folder with one file a user', 
     })
   }
   chmodSync(file, 0o640)
-  await assert.rejects(connectionFor('worker', readEnvironment({ ...variables, QUBUS_CREDS: file })), /chmod 600/)
+  await assert.rejects(
+    connectionFor('worker', readEnvironment({ ...variables, QUBUS_CREDS: file })),
+    /chmod 600/,
+  )
 })

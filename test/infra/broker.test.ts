@@ -54,10 +54,15 @@ test('passwords are in files of mode 0600 and in no command line, and the broker
     assert.equal(statSync(file).mode & 0o777, 0o600, file)
   }
   assert.equal(statSync(paths.credentials).mode & 0o777, 0o700)
-  const passwords = files.map((name) => JSON.parse(readFileSync(`${paths.credentials}/${name}`, 'utf8')).password)
+  const passwords = files.map(
+    (name) => JSON.parse(readFileSync(`${paths.credentials}/${name}`, 'utf8')).password,
+  )
   assert.equal(new Set(passwords).size, files.length)
   assert.ok(passwords.every((password) => Buffer.from(password, 'base64url').length === 32))
-  const seen = commandLineOf(broker.pid) + readFileSync(`/proc/${broker.pid}/environ`, 'utf8') + readFileSync(paths.connection, 'utf8')
+  const seen =
+    commandLineOf(broker.pid) +
+    readFileSync(`/proc/${broker.pid}/environ`, 'utf8') +
+    readFileSync(paths.connection, 'utf8')
   assert.ok(passwords.every((password) => !seen.includes(password)))
   assert.deepEqual(listeningAddresses(broker.pid), [new URL(broker.url).host])
 })
@@ -78,9 +83,15 @@ test('nobody gets in without a password, nor into the system account', async () 
   await using broker = await withBroker({ provision: false })
   const { connect } = await import('@nats-io/transport-node')
   await assert.rejects(connect({ servers: broker.url, reconnect: false }), /[Aa]uthorization/)
-  await assert.rejects(connect({ servers: broker.url, reconnect: false, user: 'worker', pass: 'guessed' }), /[Aa]uthorization/)
+  await assert.rejects(
+    connect({ servers: broker.url, reconnect: false, user: 'worker', pass: 'guessed' }),
+    /[Aa]uthorization/,
+  )
   const { nc } = await broker.connect('admin')
-  await assert.rejects(nc.request('$SYS.REQ.SERVER.PING.VARZ', '', { timeout: 2_000 }), /no responders|timeout/i)
+  await assert.rejects(
+    nc.request('$SYS.REQ.SERVER.PING.VARZ', '', { timeout: 2_000 }),
+    /no responders|timeout/i,
+  )
 })
 
 test('a broker that cannot start says why', async () => {
@@ -90,7 +101,15 @@ test('a broker that cannot start says why', async () => {
 
 test('the configuration quotes what it is given', () => {
   const passwords = { admin: 'a"b' } as never
-  const text = brokerConfig({ name: 'n', host: '127.0.0.1', port: 1, storeDir: '/with "quotes"', logFile: '/l', maxFileBytes: 1, passwords })
+  const text = brokerConfig({
+    name: 'n',
+    host: '127.0.0.1',
+    port: 1,
+    storeDir: '/with "quotes"',
+    logFile: '/l',
+    maxFileBytes: 1,
+    passwords,
+  })
   assert.match(text, /store_dir: "\/with \\"quotes\\""/)
   assert.match(text, /sync_interval: always/)
 })

@@ -38,17 +38,30 @@ test('the broker that tests use is the pinned version or newer', async () => {
 
 const built = builtBroker(readEnvironment().cache, await pinnedVersion())
 const ours = (await brokerBinary()) === built
-const why = ours ? (await hasGo()) ? false : 'no Go here to read it with' : 'the nats-server on PATH is used'
+const why = ours
+  ? (await hasGo())
+    ? false
+    : 'no Go here to read it with'
+  : 'the nats-server on PATH is used'
 
 test('the broker built here is made of exactly what go.sum says', { skip: why }, async () => {
   const { stdout } = await execa('go', ['version', '-m', built])
   const sums = await readFile(new URL('../../infra/broker/go.sum', import.meta.url), 'utf8')
-  const parts = stdout.split('\n').map((line) => line.trim().split('\t')).filter(([kind]) => kind === 'mod' || kind === 'dep')
+  const parts = stdout
+    .split('\n')
+    .map((line) => line.trim().split('\t'))
+    .filter(([kind]) => kind === 'mod' || kind === 'dep')
   assert.ok(parts.length > 5)
-  for (const [, module, version, sum] of parts) assert.ok(sums.includes(`${module} ${version} ${sum}`), module)
+  for (const [, module, version, sum] of parts)
+    assert.ok(sums.includes(`${module} ${version} ${sum}`), module)
 })
 
-const noBuild = process.env.QUBUS_TEST_BUILD === '1' ? ((await hasGo()) ? false : 'no Go here') : 'takes a minute; QUBUS_TEST_BUILD=1 runs it'
+const noBuild =
+  process.env.QUBUS_TEST_BUILD === '1'
+    ? (await hasGo())
+      ? false
+      : 'no Go here'
+    : 'takes a minute; QUBUS_TEST_BUILD=1 runs it'
 
 test('Go builds the broker without a home', { skip: noBuild }, async () => {
   await using home = await tempHome()

@@ -31,7 +31,12 @@ async function as(user: BrokerUser): Promise<Bus> {
 const DENIED = /[Pp]ermissions? [Vv]iolation/
 const STEP = { run: 'r1', step: 1, attempt: 1 }
 const json = (value: unknown) => JSON.stringify(value)
-const pushConsumer = (stream: string) => json({ stream_name: stream, config: { name: 'sly', deliver_subject: record('r1').completed, ack_policy: 'none' }, action: 'create' })
+const pushConsumer = (stream: string) =>
+  json({
+    stream_name: stream,
+    config: { name: 'sly', deliver_subject: record('r1').completed, ack_policy: 'none' },
+    action: 'create',
+  })
 
 type Refused = [user: BrokerUser, what: string, subject: string, body?: string]
 
@@ -42,7 +47,12 @@ const REFUSED: Refused[] = [
   ['worker', 'cancels a run', record('r1').cancel],
   ['worker', 'makes a consumer of tasks', '$JS.API.CONSUMER.CREATE.TASKS.sly', pushConsumer('TASKS')],
   ['worker', 'makes a consumer of blobs', '$JS.API.CONSUMER.CREATE.OBJ_blobs.sly', pushConsumer('OBJ_blobs')],
-  ['worker', 'makes a consumer the old way', '$JS.API.CONSUMER.DURABLE.CREATE.TASKS.sly', pushConsumer('TASKS')],
+  [
+    'worker',
+    'makes a consumer the old way',
+    '$JS.API.CONSUMER.DURABLE.CREATE.TASKS.sly',
+    pushConsumer('TASKS'),
+  ],
   ['worker', 'pulls circuits', '$JS.API.CONSUMER.MSG.NEXT.CIRCUITS.device-d', '1'],
   ['worker', 'purges the log of a run', '$JS.API.STREAM.PURGE.RUNS'],
   ['worker', 'deletes a stream', '$JS.API.STREAM.DELETE.RUNS'],
@@ -53,7 +63,12 @@ const REFUSED: Refused[] = [
   ['viewer', 'makes a consumer of events', '$JS.API.CONSUMER.CREATE.EVENTS.sly', pushConsumer('EVENTS')],
   ['viewer', 'publishes an event', subject.event('run', 'completed', 'r1', 'r1')],
   ['viewer', 'requests a run', subject.request('r1')],
-  ['viewer', 'reads the log of a run', '$JS.API.DIRECT.GET.RUNS', json({ last_by_subj: record('r1').requested })],
+  [
+    'viewer',
+    'reads the log of a run',
+    '$JS.API.DIRECT.GET.RUNS',
+    json({ last_by_subj: record('r1').requested }),
+  ],
   ['viewer', 'puts a blob', '$O.blobs.C.x'],
   ['client', 'completes a run', record('r1').completed],
   ['client', 'writes an outcome', record('r1').outcome(1)],
@@ -102,21 +117,32 @@ test('a run goes its way with what each actor may do', async () => {
   await store(coordinator, subject.task('cpu', { run: 'r2', step: 1, attempt: 1 }))
   const taken = await take(worker, STREAM.tasks, CONSUMER.tasks('cpu'))
   assert.equal(taken.subject, subject.task('cpu', { run: 'r2', step: 1, attempt: 1 }))
-  const [requested] = await readLastOf(worker.nc, STREAM.runs, [record('r2').requested, record('r2').completed])
+  const [requested] = await readLastOf(worker.nc, STREAM.runs, [
+    record('r2').requested,
+    record('r2').completed,
+  ])
   assert.equal(requested?.subject, record('r2').requested)
   await store(worker, record('r2').outcome(1))
   taken.ack()
   await records.until(record('r2').outcome(1))
   await store(coordinator, record('r2').completed)
   records.feed.stop()
-  assert.deepEqual(await backlogOf(allocator.nc, STREAM.tasks, CONSUMER.tasks('cpu')), { waiting: 0, running: 0 })
+  assert.deepEqual(await backlogOf(allocator.nc, STREAM.tasks, CONSUMER.tasks('cpu')), {
+    waiting: 0,
+    running: 0,
+  })
 })
 
 test('a circuit goes its way with what each actor may do', async () => {
   const submitter = await as('submitter')
   const vqpu = await as('vqpu')
   await ensureConsumer(submitter.nc, STREAM.submissions, CONSUMER.submissions, filter.submissions)
-  await ensureConsumer((await as('allocator')).nc, STREAM.circuits, CONSUMER.circuits('d'), filter.deviceCircuits('d'))
+  await ensureConsumer(
+    (await as('allocator')).nc,
+    STREAM.circuits,
+    CONSUMER.circuits('d'),
+    filter.deviceCircuits('d'),
+  )
   const id = { run: 'r3', step: 1, attempt: 1 }
   await store(await as('coordinator'), subject.submission(id))
   const submission = await take(submitter, STREAM.submissions, CONSUMER.submissions)
@@ -128,7 +154,15 @@ test('a circuit goes its way with what each actor may do', async () => {
   circuit.ack()
 })
 
-for (const user of ['coordinator', 'allocator', 'worker', 'submitter', 'vqpu', 'results', 'client'] as const) {
+for (const user of [
+  'coordinator',
+  'allocator',
+  'worker',
+  'submitter',
+  'vqpu',
+  'results',
+  'client',
+] as const) {
   test(`${user} puts and gets blobs and reads the registry`, async () => {
     const { nc } = await as(user)
     const blobs = openBlobs(nc)
@@ -154,7 +188,7 @@ test('results follows and purges, a client follows, cancels and asks', async () 
   const purged = await results.nc.request('$JS.API.STREAM.PURGE.RUNS', json({ filter: record('r4').all }))
   assert.equal(JSON.parse(purged.string()).purged, 1)
   assert.equal(await readLast(client.nc, STREAM.runs, record('r4').cancel), undefined)
-  results.nc.subscribe(filter.queries, { callback: (_error, message) => message.respond('answer') })
+  results.nc.subscribe(filter.queries, { callback: (_error, message) => void message.respond('answer') })
   await results.nc.flush()
   assert.equal((await client.nc.request(subject.query('runs'), '')).string(), 'answer')
   await store(client, subject.request('r4'))
@@ -162,7 +196,9 @@ test('results follows and purges, a client follows, cancels and asks', async () 
 
 test('a viewer sees events, live and stored', async () => {
   const viewer = await as('viewer')
-  const live = new Promise<string>((resolve) => viewer.nc.subscribe(filter.events, { callback: (_error, message) => resolve(message.subject) }))
+  const live = new Promise<string>((resolve) =>
+    viewer.nc.subscribe(filter.events, { callback: (_error, message) => resolve(message.subject) }),
+  )
   await viewer.nc.flush()
   const told = subject.event('run', 'completed', 'r5', 'r5')
   await store(await as('coordinator'), told)

@@ -46,7 +46,9 @@ test("PostgreSQL's password is in one file of mode 0600 and in no command line, 
   await assert.rejects(intruder.connect(), /password authentication failed/)
 })
 
-test('PostgreSQL does not run as root', { skip: process.getuid?.() !== 0 && 'we are not root' }, async () => {
+test('PostgreSQL does not run as root', {
+  skip: process.getuid?.() === 0 ? false : 'we are not root',
+}, async () => {
   await using home = await tempHome()
   await using postgres = await startPostgres({ home: home.path, sync: false })
   assert.notEqual(statSync(`/proc/${postgres.pid}`).uid, 0)

@@ -14,4 +14,6 @@ await client.connect()
 const { rows } = await client.query('SELECT 1 AS one')
 await client.end()
 const owner = (pid: number) => statSync(`/proc/${pid}`).uid
-process.stdout.write(`${JSON.stringify({ broker: owner(broker.pid), postgres: owner(postgres.pid), answer: rows[0].one })}\n`)
+process.stdout.write(
+  `${JSON.stringify({ broker: owner(broker.pid), postgres: owner(postgres.pid), answer: rows[0].one })}\n`,
+)

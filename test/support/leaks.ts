@@ -27,7 +27,9 @@ const HELD_OPEN_MS = 10_000
 // A connection or timer that a failed test left would keep the process, and the whole run, waiting.
 function exitIfHeldOpen(): void {
   const timer = setTimeout(() => {
-    process.stderr.write(`the tests are over, but something was left open: ${process.getActiveResourcesInfo().join(', ')}\n`)
+    process.stderr.write(
+      `the tests are over, but something was left open: ${process.getActiveResourcesInfo().join(', ')}\n`,
+    )
     process.exit(1)
   }, HELD_OPEN_MS)
   timer.unref()
@@ -40,19 +42,29 @@ async function assertNoDescendants(): Promise<void> {
     left = descendantsOf(process.pid)
   }
   for (const { pid } of left) process.kill(pid, 'SIGKILL')
-  if (left.length > 0) throw new Error(`processes were left behind: ${left.map((each) => `${each.pid} ${each.command}`).join(', ')}`)
+  if (left.length > 0)
+    throw new Error(
+      `processes were left behind: ${left.map((each) => `${each.pid} ${each.command}`).join(', ')}`,
+    )
 }
 
 type Descendant = { pid: number; command: string }
 
 /** Live processes below `ancestor`, by way of `/proc`; one that was detached is found as long as its parent lives. */
 export function descendantsOf(ancestor: number): Descendant[] {
-  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((name) => statusOf(name) ?? [])
-  const below = (parent: number): typeof all => all.filter((each) => each.parent === parent).flatMap((each) => [each, ...below(each.pid)])
-  return below(ancestor).filter((each) => !each.zombie).map(({ pid, command }) => ({ pid, command }))
+  const all = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => statusOf(name) ?? [])
+  const below = (parent: number): typeof all =>
+    all.filter((each) => each.parent === parent).flatMap((each) => [each, ...below(each.pid)])
+  return below(ancestor)
+    .filter((each) => !each.zombie)
+    .map(({ pid, command }) => ({ pid, command }))
 }
 
-function statusOf(name: string): { pid: number; parent: number; command: string; zombie: boolean } | undefined {
+function statusOf(
+  name: string,
+): { pid: number; parent: number; command: string; zombie: boolean } | undefined {
   try {
     const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
     const end = stat.lastIndexOf(')')

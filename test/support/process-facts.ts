@@ -8,7 +8,9 @@ export function commandLineOf(pid: number): string {
 /** The addresses, such as `127.0.0.1:4222`, at which a process listens for TCP; IPv6 in the kernel's form. */
 export function listeningAddresses(pid: number): string[] {
   const sockets = new Set(readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`)))
-  const rows = ['tcp', 'tcp6'].flatMap((table) => readFileSync(`/proc/${pid}/net/${table}`, 'utf8').trim().split('\n').slice(1))
+  const rows = ['tcp', 'tcp6'].flatMap((table) =>
+    readFileSync(`/proc/${pid}/net/${table}`, 'utf8').trim().split('\n').slice(1),
+  )
   return rows.flatMap((row) => {
     const [, local, , state, , , , , , inode] = row.trim().split(/\s+/)
     const LISTEN = '0A'

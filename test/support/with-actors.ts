@@ -76,7 +76,11 @@ atEndOfFile(stopBundler)
 // What the actors said is worth showing beside a failure, and nothing otherwise.
 afterEach((context) => {
   if (!('passed' in context) || context.passed) return
-  for (const actor of open) if (actor.log()) console.error(`--- ${actor.spawnargs.slice(1).join(' ')} (${actor.pid})\n${actor.log().slice(-LOG_TAIL)}`)
+  for (const actor of open)
+    if (actor.log())
+      console.error(
+        `--- ${actor.spawnargs.slice(1).join(' ')} (${actor.pid})\n${actor.log().slice(-LOG_TAIL)}`,
+      )
 })
 
 /** One system for all tests of a file; it ends with the file. */
@@ -94,13 +98,15 @@ export async function withActors(options: ActorsOptions = {}): Promise<Actors> {
   const client = stack.use(clientOn(await openSessionAt(await broker.addressOf('client'))))
   const started = new Set<ActorProcess>()
   stack.defer(() => endAll(started, broker))
-  for (const pool of pools) await ensureConsumer(bus.nc, STREAM.tasks, CONSUMER.tasks(pool), filter.poolTasks(pool))
+  for (const pool of pools)
+    await ensureConsumer(bus.nc, STREAM.tasks, CONSUMER.tasks(pool), filter.poolTasks(pool))
 
   const start = async (name: string, ...args: string[]): Promise<ActorProcess> => {
     const actor = spawnActor(name, args, broker.home)
     started.add(actor)
     await until(`${name} to be ready: ${actor.log()}`, async () => {
-      if (hasEnded(actor)) throw new Error(`${name} ended with ${actor.exitCode ?? actor.signalCode}: ${actor.log()}`)
+      if (hasEnded(actor))
+        throw new Error(`${name} ended with ${actor.exitCode ?? actor.signalCode}: ${actor.log()}`)
       const { actors } = await readRegistry(bus.nc)
       return [...actors.values()].some((entry) => entry.pid === actor.pid && entry.state === 'ready')
     })
@@ -125,7 +131,8 @@ export async function withActors(options: ActorsOptions = {}): Promise<Actors> {
     history: (run) => historyOf(bus, run),
     async logs(run, step) {
       const texts: string[] = []
-      for await (const line of client.logs(run)) if (step === undefined || line.step === step) texts.push(line.text)
+      for await (const line of client.logs(run))
+        if (step === undefined || line.step === step) texts.push(line.text)
       return texts
     },
     [Symbol.asyncDispose]: async () => kept.disposeAsync(),
@@ -185,7 +192,11 @@ async function flowFile(client: Client, file: string): Promise<FlowFile> {
   const bundle = await bundleFlowFile(FLOWS + file)
   const request = (flow: string, params: unknown = {}, more: Partial<RunRequest> = {}): Promise<string> =>
     client.request({ flow, bundle, params, ...more })
-  return { bundle, request, run: async (flow, params, more) => client.outcome(await request(flow, params, more)) }
+  return {
+    bundle,
+    request,
+    run: async (flow, params, more) => client.outcome(await request(flow, params, more)),
+  }
 }
 
 async function historyOf(bus: Bus, run: string): Promise<History> {
@@ -196,9 +207,15 @@ async function historyOf(bus: Bus, run: string): Promise<History> {
       const parsed = parseRecordSubject(stored.subject)?.record
       if (parsed === undefined) continue
       history.counts[parsed.kind] = (history.counts[parsed.kind] ?? 0) + 1
-      if (parsed.kind === 'outcome') history.outcomes.push({ step: parsed.step, ...decode(StepOutcome, stored.data) })
+      if (parsed.kind === 'outcome')
+        history.outcomes.push({ step: parsed.step, ...decode(StepOutcome, stored.data) })
       if (parsed.kind !== 'attempt') continue
-      history.attempts.push({ ...decode(AttemptRecord, stored.data), step: parsed.step, attempt: parsed.attempt, storedAt: Date.parse(stored.time) })
+      history.attempts.push({
+        ...decode(AttemptRecord, stored.data),
+        step: parsed.step,
+        attempt: parsed.attempt,
+        storedAt: Date.parse(stored.time),
+      })
     }
   }
   return history

@@ -1,6 +1,7 @@
 /** A real nats-server with the real configuration and permissions, in a home of its own. */
-import { type Broker, startBroker } from '#infra/broker/start-broker.ts'
+
 import type { BrokerUser } from '#infra/broker/permissions.ts'
+import { type Broker, startBroker } from '#infra/broker/start-broker.ts'
 import { type Bus, connectBus } from '#shared/bus/connect.ts'
 import { provisionStreams } from '#shared/bus/streams.ts'
 import { type Connection, connectionFor } from '#shared/config/credentials.ts'
@@ -43,7 +44,8 @@ async function open(opened: AsyncDisposableStack, provision: boolean): Promise<T
   let broker = await start()
   opened.defer(() => broker.stop())
   const addressOf = (user: BrokerUser): Promise<Connection> => connectionFor(user, environment)
-  const connect = async (user: BrokerUser): Promise<Bus> => opened.use(await connectBus(await addressOf(user), `test-${user}`))
+  const connect = async (user: BrokerUser): Promise<Bus> =>
+    opened.use(await connectBus(await addressOf(user), `test-${user}`))
   if (provision) {
     await using admin = await connectBus(await addressOf('admin'), 'test-provision')
     await provisionStreams(admin.nc, TEST_BUDGET)

@@ -17,7 +17,11 @@ let count = 0
  * A new, empty database, or a copy of `template` (by its name). Disposing of it fails when a connection to it is still
  * open: that is a leak.
  */
-export async function withPostgres({ template = 'template1' }: { template?: string } = {}): Promise<TestDatabase> {
+export async function withPostgres({
+  template = 'template1',
+}: {
+  template?: string
+} = {}): Promise<TestDatabase> {
   server ??= startForThisFile()
   const { url } = await server
   const name = `test_${process.pid}_${++count}`
@@ -28,7 +32,8 @@ export async function withPostgres({ template = 'template1' }: { template?: stri
     async [Symbol.asyncDispose]() {
       const open = await openConnections(url, name)
       await query(url, `DROP DATABASE ${name} WITH (FORCE)`)
-      if (open.length > 0) throw new Error(`${open.length} connections to the test database were left open: ${open.join('; ')}`)
+      if (open.length > 0)
+        throw new Error(`${open.length} connections to the test database were left open: ${open.join('; ')}`)
     },
   }
 }
@@ -46,8 +51,11 @@ async function startForThisFile(): Promise<Postgres> {
 // A connection that was just closed may show for a moment longer.
 async function openConnections(url: string, name: string): Promise<string[]> {
   for (let looks = 0; ; looks++) {
-    const rows = await query(url, `SELECT application_name || ' ' || left(query, 60) AS what FROM pg_stat_activity WHERE datname = '${name}'`)
-    if (rows.length === 0 || looks === 50) return rows.map((row) => String(row['what']))
+    const rows = await query(
+      url,
+      `SELECT application_name || ' ' || left(query, 60) AS what FROM pg_stat_activity WHERE datname = '${name}'`,
+    )
+    if (rows.length === 0 || looks === 50) return rows.map((row) => String(row.what))
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
 }

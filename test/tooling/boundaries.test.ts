@@ -16,7 +16,10 @@ test('a service imports neither another service nor anything by a path that leav
 test('what is shared imports nothing from services, and the contract only zod', () => {
   const all = importsUnder('shared')
   assert.ok(all.length > 20, `only ${all.length} imports were found: the check sees nothing`)
-  assert.deepEqual(all.filter(({ file, specifier }) => targetOf(file, specifier).startsWith('services/')), [])
+  assert.deepEqual(
+    all.filter(({ file, specifier }) => targetOf(file, specifier).startsWith('services/')),
+    [],
+  )
   const contract = all.filter(({ file }) => file.startsWith('shared/contract/'))
   assert.ok(contract.length > 5)
   assert.deepEqual(
@@ -38,13 +41,22 @@ test('the check sees static, type-only, side-effect, dynamic and re-exporting im
   const found = importsIn('services/vqpu/x.ts', planted)
   assert.deepEqual(
     found.map(({ specifier }) => specifier),
-    ['../worker/a.ts', '#services/b.ts', '../../services/worker/c.ts', '#shared/d.ts', './e.ts', '../worker/f-thread.ts'],
+    [
+      '../worker/a.ts',
+      '#services/b.ts',
+      '../../services/worker/c.ts',
+      '#shared/d.ts',
+      './e.ts',
+      '../worker/f-thread.ts',
+    ],
   )
   assert.deepEqual(found.map(leavesItsService), [true, true, true, false, false, true])
 })
 
 function importsUnder(folder: string): Import[] {
-  return globSync(`${folder}/**/*.ts`, { cwd: ROOT }).flatMap((file) => importsIn(file, readFileSync(join(ROOT, file), 'utf8')))
+  return globSync(`${folder}/**/*.ts`, { cwd: ROOT }).flatMap((file) =>
+    importsIn(file, readFileSync(join(ROOT, file), 'utf8')),
+  )
 }
 
 const IMPORTS = [
@@ -55,7 +67,9 @@ const IMPORTS = [
 ]
 
 function importsIn(file: string, source: string): Import[] {
-  return IMPORTS.flatMap((pattern) => [...source.matchAll(pattern)].map((match) => ({ at: match.index, specifier: match[1] ?? '' })))
+  return IMPORTS.flatMap((pattern) =>
+    [...source.matchAll(pattern)].map((match) => ({ at: match.index, specifier: match[1] ?? '' })),
+  )
     .sort((a, b) => a.at - b.at)
     .map(({ specifier }) => ({ file, specifier }))
 }

@@ -24,13 +24,20 @@ async function lintPlanted(): Promise<string[]> {
   cpSync(FIXTURES, project.path, { recursive: true })
   cpSync(join(ROOT, 'biome.json'), join(project.path, 'biome.json'))
   writeFileSync(join(project.path, 'package.json'), '{"type":"module"}\n')
-  const { stdout } = await execa(process.execPath, [BIOME, 'lint', '--reporter=github'], { cwd: project.path, reject: false })
+  const { stdout } = await execa(process.execPath, [BIOME, 'lint', '--reporter=github'], {
+    cwd: project.path,
+    reject: false,
+  })
   return stdout
     .split('\n')
-    .flatMap((line) => /title=lint\/\w+\/(?<rule>\w+),.*file=[^,]*floating-promise\.ts.*,line=(?<at>\d+)/.exec(line)?.groups ?? [])
-    .map(({ rule, at }) => `${at}: ${rule}`)
+    .flatMap((line) => {
+      const [, rule, at] = REPORTED.exec(line) ?? []
+      return rule === undefined ? [] : [`${at}: ${rule}`]
+    })
     .sort()
 }
+
+const REPORTED = /title=lint\/\w+\/(\w+),.*file=[^,]*floating-promise\.ts.*,line=(\d+)/
 
 function plantedIn(source: string): string[] {
   return source

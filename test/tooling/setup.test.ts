@@ -8,7 +8,12 @@ const ENSURE = join(import.meta.dirname, '../../scripts/setup/ensure.sh')
 const PRINT = 'set -euo pipefail; source "$1"; printf "%s\\n" "$QUBUS_NODE" "$QUBUS_CACHE"'
 
 function ensure(variables: Record<string, string | undefined> = {}) {
-  const env = { PATH: process.env.PATH, HOME: process.env.HOME, XDG_CACHE_HOME: process.env.XDG_CACHE_HOME, ...variables }
+  const env = {
+    PATH: process.env.PATH,
+    HOME: process.env.HOME,
+    XDG_CACHE_HOME: process.env.XDG_CACHE_HOME,
+    ...variables,
+  }
   return execa('bash', ['-c', PRINT, 'ensure', ENSURE], { env, extendEnv: false })
 }
 

@@ -10,7 +10,7 @@ describe('how much a worker holds', () => {
   it('is at least twice its slots and at most what one question to the log covers', () => {
     fc.assert(fc.property(slots, mean, (count, ms) => {
       const limit = holdLimit(count, ms)
-      assert.ok(limit >= count * 2 && limit <= 400, String(limit))
+      assert.ok(limit >= count * 2 && limit <= 800, String(limit))
     }))
   })
 
