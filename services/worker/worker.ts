@@ -19,7 +19,8 @@ const LOOK_MS = 100
 export async function startWorker(actor: Actor, { pools, slots: count }: WorkerArguments): Promise<Running> {
   for (const pool of pools) await waitForPool(actor, pool)
   const logs = actor.publisher({ stream: STREAM.logs, atomic: false, batchSize: 100 })
-  const stepLogs = new Map<HeldTask, StepLog>()
+  // A task that was ended may say something still, after its end was recorded.
+  const stepLogs = new WeakMap<HeldTask, StepLog>()
   const pullers: Puller[] = []
   const hand = new TasksInHand({
     actor,
@@ -36,7 +37,6 @@ export async function startWorker(actor: Actor, { pools, slots: count }: WorkerA
     environment: actor.environment.forTasks,
     onExecuted(task, executed) {
       stepLogs.get(task)?.flush()
-      stepLogs.delete(task)
       hand.executed(task, executed)
     },
     onLog(task, lines) {

@@ -2,7 +2,7 @@
 import { execa } from 'execa'
 import type { ProgramSpec } from '#shared/contract/command.ts'
 import { QubusError } from '#shared/contract/errors.ts'
-import { lineSplitter } from './line-splitter.ts'
+import { type LineSplitter, lineSplitter } from './line-splitter.ts'
 import { tailOf } from './tail.ts'
 
 export type ProgramOutput = { exitCode: number; stdout: string; stderr: string; seconds: number }
@@ -46,14 +46,15 @@ export function runProgram(spec: ProgramSpec, options: RunProgramOptions): Runni
       if (group !== undefined) process.kill(-group, name)
     } catch {}
   }
+  const splitters: LineSplitter[] = []
   const tails = { stdout: tailOf(TAIL_BYTES), stderr: tailOf(TAIL_BYTES) }
   for (const stream of ['stdout', 'stderr'] as const) {
     const lines = lineSplitter((line) => options.onLine(stream, line))
+    splitters.push(lines)
     child[stream]?.on('data', (chunk: Uint8Array) => {
       tails[stream].add(chunk)
       lines.add(chunk)
     })
-    child[stream]?.on('close', () => lines.end())
   }
   // What it left in its group would hold its output open, or go on beside a later attempt. What left the group may stay,
   // but the step does not wait for it.
@@ -77,6 +78,7 @@ export function runProgram(spec: ProgramSpec, options: RunProgramOptions): Runni
 
   async function finish(): Promise<ProgramOutput> {
     const ended = await child
+    for (const lines of splitters) lines.end()
     const seconds = (performance.now() - from) / 1000
     const stdout = tails.stdout.text()
     const stderr = tails.stderr.text()

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { TimerRecord } from '#shared/contract/step-record.ts'
+import { record } from '#shared/contract/subjects.ts'
+import { decode } from '#shared/wire/message.ts'
+import { atEndOfFile } from '../support/leaks.ts'
+import { tempHome } from '../support/temp-home.ts'
+import { until } from '../support/until.ts'
+import { actorsForThisFile, type History } from '../support/with-actors.ts'
+
+const actors = await actorsForThisFile()
+const flows = await actors.flows('long.ts')
+const folder = await tempHome()
+atEndOfFile(() => folder[Symbol.asyncDispose]())
+
+const N = 250
+const EXACT = { sum: N * (N - 1), children: [-2, -4] }
+
+/** Asks for the work and waits until it is well under way. */
+async function beginWork(name: string): Promise<{ run: string; executed(): string[] }> {
+  const file = join(folder.path, name)
+  const run = await flows.request('work', { n: N, file })
+  await until('the work to be under way', async () => ((await actors.history(run)).counts.outcome ?? 0) >= 30)
+  return { run, executed: () => readFileSync(file, 'utf8').trim().split('\n') }
+}
+
+async function assertExact(run: string): Promise<History> {
+  const { state, result, error, steps } = await actors.client.outcome(run)
+  assert.deepEqual([state, result, steps], ['completed', EXACT, N + 2], JSON.stringify(error))
+  const history = await actors.history(run)
+  assert.deepEqual(history.outcomes.map((each) => each.step).sort((a, b) => a - b), Array.from({ length: N + 2 }, (_, i) => i + 1))
+  assert.equal(history.counts.completed, 1)
+  return history
+}
+
+function holder(run: string): Promise<string> {
+  return until(`${run} to be held`, async () => (await actors.client.inspect(run))?.coordinator)
+}
+
+describe('a run goes on', () => {
+  it('when its coordinator is killed: exact, nothing executed twice, retries and sleeps due when they were', async () => {
+    const [first] = actors.coordinators
+    assert.ok(first)
+    const [retries, naps] = await Promise.all([flows.request('retries', { delay: 13 }), flows.request('naps', { seconds: 13 })])
+    await until('the attempt and the timer to be recorded', async () => {
+      const both = await Promise.all([actors.history(retries), actors.history(naps)])
+      return both[0].counts.attempt === 1 && both[1].counts.timer === 1
+    })
+    const { run, executed } = await beginWork('coordinator')
+    await actors.kill(first)
+    actors.coordinators = [await actors.start('coordinator')]
+    await holder(retries)
+    const takenOverAt = Date.now()
+    await assertExact(run)
+    assert.equal(executed().length, N + 2)
+    assert.equal(new Set(executed()).size, N + 2)
+
+    assert.equal((await actors.client.outcome(retries)).result, 'the second time')
+    const { attempts, outcomes } = await actors.history(retries)
+    const waited = (outcomes[0]?.startedAt ?? 0) - (attempts[0]?.storedAt ?? 0)
+    assert.ok(waited >= 13_000 && (outcomes[0]?.startedAt ?? 0) < takenOverAt + 13_000, `the retry began after ${waited} ms`)
+    assert.equal((await actors.client.outcome(naps)).state, 'completed')
+    const nap = await actors.history(naps)
+    const timer = nap.stored.find((each) => each.subject === record(naps).timer(1))
+    const { dueAt } = decode(TimerRecord, timer?.data ?? new Uint8Array())
+    const wokeAt = nap.outcomes[0]?.endedAt ?? 0
+    assert.ok(wokeAt >= dueAt && wokeAt < takenOverAt + 13_000, `it slept until ${wokeAt - dueAt} ms after it was due`)
+  })
+
+  it('when its coordinator is frozen past its lease and comes back', async () => {
+    const [frozen] = actors.coordinators
+    assert.ok(frozen)
+    const { run } = await beginWork('frozen')
+    const before = await holder(run)
+    frozen.kill('SIGSTOP')
+    const other = await actors.start('coordinator')
+    await until('another to take over', async () => {
+      const now = (await actors.client.inspect(run))?.coordinator
+      return (now !== undefined && now !== before) || (await actors.history(run)).counts.completed
+    })
+    frozen.kill('SIGCONT')
+    const { counts } = await assertExact(run)
+    assert.equal(counts.lost, undefined)
+    await until('the one that was frozen to let go', () => frozen.log().includes('the lease was missed'))
+    // Both still serve.
+    actors.coordinators = [frozen, other]
+    const more = await Promise.all(Array.from({ length: 20 }, () => flows.request('naps', { seconds: 0.5 })))
+    const holders = new Set(await Promise.all(more.map(holder)))
+    assert.equal(holders.size, 2)
+    for (const each of more) assert.equal((await actors.client.outcome(each)).state, 'completed')
+  })
+
+  it('when the broker is killed and started again', async () => {
+    const { run, executed } = await beginWork('broker')
+    await actors.broker.kill()
+    await actors.broker.restart()
+    await assertExact(run)
+    assert.equal(new Set(executed()).size, N + 2)
+  })
+})
