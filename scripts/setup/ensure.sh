@@ -41,6 +41,14 @@ qubus_adopt_packages() {
   qubus_lock_digest > "$QUBUS_ROOT/node_modules/.qubus-installed"
 }
 
+# No package needs its install script: platform packages bring the binaries. `ci` refuses a lock file that lacks
+# packages for other platforms, which a mirror without them leaves out; then `install` takes the same locked versions.
+qubus_npm() {
+  local cache=${npm_config_cache:-}
+  [[ -n $cache || ( -n ${HOME:-} && -w $HOME ) ]] || cache=$QUBUS_CACHE/npm
+  (cd -- "$QUBUS_ROOT" && env ${cache:+npm_config_cache="$cache"} npm "$@" --ignore-scripts --no-audit --no-fund --loglevel=error)
+}
+
 qubus_install_packages() {
   command -v npm > /dev/null || qubus_fail 'npm is missing: install Node 20 or newer with npm (Debian and Ubuntu: apt-get install nodejs npm)'
   local host_major
@@ -49,13 +57,10 @@ qubus_install_packages() {
   qubus_say 'installing packages (once) ...'
   local log
   log=$(mktemp)
-  # No package needs its install script: platform packages bring the binaries.
-  local cache=${npm_config_cache:-}
-  [[ -n $cache || ( -n ${HOME:-} && -w $HOME ) ]] || cache=$QUBUS_CACHE/npm
-  if ! (cd -- "$QUBUS_ROOT" && env ${cache:+npm_config_cache="$cache"} npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) > "$log" 2>&1; then
+  if ! qubus_npm ci > "$log" 2>&1 && ! { grep -q EUSAGE "$log" && qubus_npm install --no-save > "$log" 2>&1; }; then
     cat -- "$log" >&2
     rm -f -- "$log"
-    qubus_fail 'npm ci failed: see above; the npm registry must be reachable'
+    qubus_fail 'the packages could not be installed: see above; the npm registry must be reachable'
   fi
   rm -f -- "$log"
   [[ -x $QUBUS_NODE ]] || qubus_fail "no pinned Node for this machine ($(uname -sm)): Linux on x86_64 or arm64 is needed"

@@ -25,8 +25,8 @@ const GRACE_MS = 2_000
 export class Puller {
   readonly #bus: Bus
   readonly #options: PullerOptions
-  readonly #inbox: string
-  readonly #subscription: Subscription
+  #inbox = ''
+  #subscription: Subscription | undefined
   readonly #forget: () => void
   readonly #timer: NodeJS.Timeout
   /** Asked for and not delivered, by the reply subject of each request. */
@@ -40,14 +40,7 @@ export class Puller {
   constructor(bus: Bus, options: PullerOptions) {
     this.#bus = bus
     this.#options = options
-    this.#inbox = createInbox(
-      (bus.nc as unknown as { options: { inboxPrefix?: string } }).options.inboxPrefix,
-    )
-    this.#subscription = bus.nc.subscribe(`${this.#inbox}.*`, {
-      callback: (error, message) => {
-        if (!error) this.#receive(message)
-      },
-    })
+    this.#listen()
     this.#forget = bus.onReconnect(() => this.#restart())
     this.#timer = setInterval(() => this.#expire(), 1_000)
     this.#timer.unref()
@@ -75,12 +68,23 @@ export class Puller {
     this.#asked += wanted
   }
 
-  /** Asks for nothing more; what was delivered stays the owner's. */
+  /** Asks for nothing more; what was handed over stays the owner's, what is still on its way goes back. */
   stop(): void {
     this.#stopped = true
     clearInterval(this.#timer)
     this.#forget()
-    this.#subscription.unsubscribe()
+    const subscription = this.#subscription
+    subscription?.drain().catch(() => subscription.unsubscribe())
+  }
+
+  #listen(): void {
+    this.#subscription?.unsubscribe()
+    this.#inbox = createInbox((this.#bus.nc as unknown as { options: { inboxPrefix?: string } }).options.inboxPrefix)
+    this.#subscription = this.#bus.nc.subscribe(`${this.#inbox}.*`, {
+      callback: (error, message) => {
+        if (!error) this.#receive(message)
+      },
+    })
   }
 
   #receive(message: Msg): void {
@@ -97,7 +101,8 @@ export class Puller {
   #hand(): void {
     const batch = this.#arrived
     this.#arrived = []
-    if (!this.#stopped) this.#options.onBatch(batch)
+    if (this.#stopped) for (const delivery of batch) delivery.nak()
+    else this.#options.onBatch(batch)
     this.more()
   }
 
@@ -133,7 +138,9 @@ export class Puller {
     this.more()
   }
 
+  // A new inbox: what the broker, or the client's buffer, still has of older requests must not be answered too.
   #restart(): void {
+    this.#listen()
     this.#requests.clear()
     this.#asked = 0
     this.more()

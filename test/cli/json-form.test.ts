@@ -38,5 +38,8 @@ test('a value that holds itself is cut there, one that stands twice is not', () 
 test('a result is one line, whatever it is', () => {
   assert.equal(toJson('a\nb'), '"a\\nb"')
   assert.equal(toJson(undefined), 'null')
-  assert.equal(toJson(Object.assign(new Error('no'), { code: 'X' })), '{"name":"Error","message":"no","code":"X"}')
+  assert.equal(
+    toJson(Object.assign(new Error('no'), { code: 'X' })),
+    '{"name":"Error","message":"no","code":"X"}',
+  )
 })

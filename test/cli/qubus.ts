@@ -9,7 +9,10 @@ export type Said = { exitCode: number; stdout: string; stderr: string; lines: Ar
 export type QubusOptions = { home?: string; cwd?: string; env?: Record<string, string>; timeout?: number }
 
 /** @param args as typed after `qubus`. `lines`: what stdout holds as JSON, a line each. */
-export async function qubus(args: string[], { home, cwd, env, timeout = 120_000 }: QubusOptions = {}): Promise<Said> {
+export async function qubus(
+  args: string[],
+  { home, cwd, env, timeout = 120_000 }: QubusOptions = {},
+): Promise<Said> {
   const { exitCode, stdout, stderr } = await start(args, { home, cwd, env, timeout })
   return { exitCode: exitCode ?? -1, stdout, stderr, lines: jsonLines(stdout) }
 }
@@ -20,8 +23,20 @@ export function start(args: string[], { home, cwd, env, timeout = 120_000 }: Qub
     reject: false,
     timeout,
     ...(cwd === undefined ? {} : { cwd }),
-    env: { QUBUS_URL: '', QUBUS_CREDS: '', QUBUS_DATABASE_URL: '', NO_COLOR: '1', ...(home === undefined ? {} : { QUBUS_HOME: home }), ...env },
+    env: {
+      QUBUS_URL: '',
+      QUBUS_CREDS: '',
+      QUBUS_DATABASE_URL: '',
+      NO_COLOR: '1',
+      ...(home === undefined ? {} : { QUBUS_HOME: home }),
+      ...env,
+    },
   })
+}
+
+/** The code of the error in a line. */
+export function codeOf(line: Record<string, unknown> | undefined): string | undefined {
+  return (line?.['error'] as { code: string } | undefined)?.code
 }
 
 function jsonLines(text: string): Array<Record<string, unknown>> {

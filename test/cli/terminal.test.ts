@@ -9,8 +9,16 @@ import { renderTable } from '../../scripts/cli/terminal/table.ts'
 
 test('a span of time has the unit that suits it', () => {
   const cases: Array<[number, string]> = [
-    [0.0004, '0.4 ms'], [0.012, '12 ms'], [0.9999, '1.00 s'], [1.25, '1.25 s'], [12.34, '12.3 s'], [59.96, '1m 00s'],
-    [185, '3m 05s'], [7440, '2h 04m'], [266_400, '3d 02h'], [Number.NaN, '?'],
+    [0.0004, '0.4 ms'],
+    [0.012, '12 ms'],
+    [0.9999, '1.00 s'],
+    [1.25, '1.25 s'],
+    [12.34, '12.3 s'],
+    [59.96, '1m 00s'],
+    [185, '3m 05s'],
+    [7440, '2h 04m'],
+    [266_400, '3d 02h'],
+    [Number.NaN, '?'],
   ]
   for (const [seconds, text] of cases) assert.equal(formatSeconds(seconds), text)
   assert.equal(formatAge(0, 5_400), '5 s')
@@ -24,7 +32,9 @@ test('a histogram shows each outcome with its share, in the order of bits', () =
 })
 
 test('what was seen once has a visible bar, and what does not fit is summed up', () => {
-  const many = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [i.toString(2).padStart(5, '0'), i === 0 ? 1_000_000 : 1]))
+  const many = Object.fromEntries(
+    Array.from({ length: 20 }, (_, i) => [i.toString(2).padStart(5, '0'), i === 0 ? 1_000_000 : 1]),
+  )
   const lines = renderHistogram(many, { rows: 4 }).trimEnd().split('\n')
   assert.equal(lines.length, 5)
   assert.match(lines[1] ?? '', /│▏ /)
@@ -33,7 +43,14 @@ test('what was seen once has a visible bar, and what does not fit is summed up',
 })
 
 test('a plain table has no trailing blanks, and obeys no escape sequence of a name', () => {
-  const text = renderTable({ head: ['NAME', 'N'], rows: [['a\u001b[31mb\nc', 1], [undefined, 22]], right: [1] })
+  const text = renderTable({
+    head: ['NAME', 'N'],
+    rows: [
+      ['a\u001b[31mb\nc', 1],
+      [undefined, 22],
+    ],
+    right: [1],
+  })
   assert.equal(text, `NAME${' '.repeat(11)}N\na\\x1b[31mb c   1\n${' '.repeat(14)}22\n`)
   assert.equal(printable('x\u0007y\u2066'), 'x\\x07y\\x2066')
   assert.equal(shorten('abcdef', 4), 'abc…')

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { tempHome } from '../support/temp-home.ts'
-import { qubus, start } from './qubus.ts'
+import { codeOf, qubus, start } from './qubus.ts'
 
 const FLOW = `import { flow } from 'qubus'
 import { z } from 'zod'
@@ -17,7 +17,10 @@ const REFUSED: Array<[args: string[], says: RegExp]> = [
   [['stats'], /Did you mean status/],
   [['run'], /missing required argument 'flow'/],
   [['run', 'nowhere.ts'], /nowhere\.ts: there is no such file/],
-  [['run', 'flow.ts#missing', '-p', 'n=1'], /flow\.ts exports no flow named "missing"; write one of: flow\.ts#other/],
+  [
+    ['run', 'flow.ts#missing', '-p', 'n=1'],
+    /flow\.ts exports no flow named "missing"; write one of: flow\.ts#other/,
+  ],
   [['run', 'flow.ts', '-p', 'n=x'], /n: Invalid input: expected number/],
   [['run', 'flow.ts', '--params', '{n'], /--params is not JSON/],
   [['run', 'flow.ts', '-p', 'n'], /-p "n": write key=value/],
@@ -42,7 +45,9 @@ const REFUSED: Array<[args: string[], says: RegExp]> = [
   [['up', '--cluster', 'nowhere.yaml'], /nowhere\.yaml/],
 ]
 
-test('bad input is refused before any work, with what, where and what to write', { concurrency: 3 }, async (t) => {
+test('bad input is refused before any work, with what, where and what to write', {
+  concurrency: 3,
+}, async (t) => {
   await using home = await tempHome()
   const cwd = home.path
   await writeFile(join(cwd, 'flow.ts'), FLOW)
@@ -62,14 +67,27 @@ test('bad input is refused before any work, with what, where and what to write',
 
 test('with --json the refusal is a JSON line too', async () => {
   const { lines } = await qubus(['circuit', 'run', '/nowhere.qasm', '--json'])
-  assert.deepEqual(lines, [{ error: { code: 'INVALID_OPTION', message: '/nowhere.qasm: there is no such file' } }])
+  assert.deepEqual(lines, [
+    { error: { code: 'INVALID_OPTION', message: '/nowhere.qasm: there is no such file' } },
+  ])
   const unknown = await qubus(['runs', '--frob', '--json'])
-  assert.equal((unknown.lines[0]?.['error'] as { code: string }).code, 'INVALID_OPTION')
+  assert.equal(codeOf(unknown.lines[0]), 'INVALID_OPTION')
 })
 
 test('without a system, verbs that need one say how to start it and exit with 3', async () => {
   await using home = await tempHome()
-  for (const args of [['status'], ['runs'], ['show', 'r'], ['result', 'r'], ['logs', 'r'], ['cancel', 'r'], ['events'], ['devices'], ['vqpu', 'list'], ['run', 'circuit']]) {
+  for (const args of [
+    ['status'],
+    ['runs'],
+    ['show', 'r'],
+    ['result', 'r'],
+    ['logs', 'r'],
+    ['cancel', 'r'],
+    ['events'],
+    ['devices'],
+    ['vqpu', 'list'],
+    ['run', 'circuit'],
+  ]) {
     const { exitCode, stderr } = await qubus(args, { home: home.path })
     assert.equal(exitCode, 3, args.join(' '))
     assert.match(stderr, /no system was started in .*: run scripts\/qubus up/)
@@ -87,14 +105,20 @@ test('circuit check needs no system: what is valid is described, what is not has
   await using home = await tempHome()
   const good = join(home.path, 'good.qasm')
   const bad = join(home.path, 'bad.qasm')
-  await writeFile(good, 'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];\ncreg c[2];\nh q[0];\ncx q[0],q[1];\nmeasure q -> c;\n')
+  await writeFile(
+    good,
+    'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];\ncreg c[2];\nh q[0];\ncx q[0],q[1];\nmeasure q -> c;\n',
+  )
   await writeFile(bad, 'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];\n  hh q[0];\n')
   const { exitCode, lines } = await qubus(['circuit', 'check', good, bad, '--json'])
   assert.equal(exitCode, 1)
   assert.equal(lines[0]?.['state'], 'valid')
   assert.equal(lines[0]?.['qubits'], 2)
   const error = lines[1]?.['error'] as { code: string; line: number; column: number }
-  assert.deepEqual([lines[1]?.['state'], error.code, error.line, error.column], ['invalid', 'CIRCUIT_UNKNOWN_GATE', 4, 3])
+  assert.deepEqual(
+    [lines[1]?.['state'], error.code, error.line, error.column],
+    ['invalid', 'CIRCUIT_UNKNOWN_GATE', 4, 3],
+  )
 })
 
 test('a reader that leaves early ends the command quietly', async () => {

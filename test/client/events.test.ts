@@ -13,7 +13,13 @@ import { withClient } from './with-client.ts'
 const outcome = (run: string, step: number, time: number) => ({
   subject: record(run).outcome(step),
   body: encode({ secret: 'the body' }),
-  headers: cloudHeaders({ type: 'qubus.step.completed', id: `${run}.${step}`, source: '/qubus/worker/w', time, step: `stép ${step}` }),
+  headers: cloudHeaders({
+    type: 'qubus.step.completed',
+    id: `${run}.${step}`,
+    source: '/qubus/worker/w',
+    time,
+    step: `stép ${step}`,
+  }),
 })
 
 test('history merges events and step records by time, without bodies of the log', async () => {
@@ -26,9 +32,15 @@ test('history merges events and step records by time, without bodies of the log'
   await runs.create(outcome('r', 1, Date.now() + 1_000))
   await runs.create(outcome('other', 1, Date.now()))
   emit({ noun: 'run', verb: 'completed', run: 'r', id: 'r', data: {} })
-  await until('the events are kept', async () => (await Array.fromAsync(world.client.events({ run: 'r' }))).length === 3)
+  await until(
+    'the events are kept',
+    async () => (await Array.fromAsync(world.client.events({ run: 'r' }))).length === 3,
+  )
   const seen = await Array.fromAsync(world.client.events({ run: 'r' }))
-  assert.deepEqual(seen.map((event) => event.type), ['qubus.run.started', 'qubus.run.completed', 'qubus.step.completed'])
+  assert.deepEqual(
+    seen.map((event) => event.type),
+    ['qubus.run.started', 'qubus.run.completed', 'qubus.step.completed'],
+  )
   assert.deepEqual(seen[0]?.data, { id: 'r', run: 'r', flow: 'f' })
   const step = seen[2] as CloudEvent
   assert.deepEqual([step['run'], step['step'], step['stepname'], step.data], ['r', 1, 'stép 1', undefined])
@@ -45,7 +57,8 @@ test('following gives history and what comes, each event once where they meet', 
     for (let step = 1; step <= 300; step++) await runs.create(outcome('r', step, Date.now()))
   })()
   const watching = (async () => {
-    for await (const event of world.client.events({ run: 'r', follow: true, signal: stop.signal })) seen.push(event.id)
+    for await (const event of world.client.events({ run: 'r', follow: true, signal: stop.signal }))
+      seen.push(event.id)
   })()
   await writing
   await until('all are seen', () => seen.length >= 300)
@@ -74,7 +87,8 @@ test('log lines are read from what is kept, then live, a repeat once', async () 
   const stop = new AbortController()
   const texts: string[] = []
   const watching = (async () => {
-    for await (const line of world.client.logs('r', { follow: true, signal: stop.signal })) texts.push(`${line.step}.${line.attempt} ${line.text}`)
+    for await (const line of world.client.logs('r', { follow: true, signal: stop.signal }))
+      texts.push(`${line.step}.${line.attempt} ${line.text}`)
   })()
   await until('the first is seen', () => texts.length === 1)
   say(0, 'first')

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { pino } from 'pino'
 import { deadLetters } from '#shared/actor/dead-letters.ts'
 import { QubusError } from '#shared/contract/errors.ts'
 import { STREAM } from '#shared/contract/streams.ts'
 import { subject } from '#shared/contract/subjects.ts'
-import { pino } from 'pino'
 import { inline, withClient } from './with-client.ts'
 
 test('a result is heard of even when every event is lost', async () => {
@@ -15,7 +15,15 @@ test('a result is heard of even when every event is lost', async () => {
   await world.complete(run, { result: inline(new Map([['a', 1n]])) })
   const { result, ...rest } = await waiting
   assert.deepEqual(result, new Map([['a', 1n]]))
-  assert.deepEqual(rest, { run, flow: 'f', state: 'completed', steps: 1, seconds: 2.5, startedAt: 1_000, endedAt: 3_500 })
+  assert.deepEqual(rest, {
+    run,
+    flow: 'f',
+    state: 'completed',
+    steps: 1,
+    seconds: 2.5,
+    startedAt: 1_000,
+    endedAt: 3_500,
+  })
 })
 
 test('a result above what a message holds comes from its blob', async () => {
@@ -32,9 +40,20 @@ test('the error of a failed run is thrown with its code and cause', async () => 
   await using world = await withClient()
   const run = await world.client.request({ flow: 'f' })
   await world.accept(run)
-  await world.complete(run, { state: 'failed', error: { code: 'TASK_FAILED', name: 'Error', message: 'no', cause: { code: 'TIMEOUT', name: 'Error', message: 'late' } } })
+  await world.complete(run, {
+    state: 'failed',
+    error: {
+      code: 'TASK_FAILED',
+      name: 'Error',
+      message: 'no',
+      cause: { code: 'TIMEOUT', name: 'Error', message: 'late' },
+    },
+  })
   await assert.rejects(world.client.result(run), (error: QubusError) => {
-    assert.deepEqual([error.code, error.message, (error.cause as QubusError).code], ['TASK_FAILED', 'no', 'TIMEOUT'])
+    assert.deepEqual(
+      [error.code, error.message, (error.cause as QubusError).code],
+      ['TASK_FAILED', 'no', 'TIMEOUT'],
+    )
     return true
   })
 })

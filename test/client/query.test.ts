@@ -8,14 +8,23 @@ test('when nobody answers, a question is unreachable and a live view is none', a
   await using world = await withClient()
   await assert.rejects(world.client.query('runs', {}), { code: 'UNREACHABLE', message: /nobody answers/ })
   assert.equal(await world.client.inspect('r'), undefined)
-  await assert.rejects(world.client.query('runs', { limit: 0 }), { code: 'INVALID_REQUEST', message: /limit/ })
+  await assert.rejects(world.client.query('runs', { limit: 0 }), {
+    code: 'INVALID_REQUEST',
+    message: /limit/,
+  })
 })
 
 test("an answer is checked, and a refusal is the asker's error", async () => {
   await using world = await withClient()
   const results = await world.broker.connect('results')
-  const answers: unknown[] = [{ runs: [] }, { error: { code: 'UNREACHABLE', name: 'QubusError', message: 'Postgres is away' } }, { rows: 1 }]
-  results.nc.subscribe(subject.query('runs'), { callback: (_, message) => void message.respond(encode(answers.shift())) })
+  const answers: unknown[] = [
+    { runs: [] },
+    { error: { code: 'UNREACHABLE', name: 'QubusError', message: 'Postgres is away' } },
+    { rows: 1 },
+  ]
+  results.nc.subscribe(subject.query('runs'), {
+    callback: (_, message) => void message.respond(encode(answers.shift())),
+  })
   await results.nc.flush()
   assert.deepEqual(await world.client.query('runs', {}), { runs: [] })
   await assert.rejects(world.client.query('runs', {}), { code: 'UNREACHABLE', message: 'Postgres is away' })
@@ -27,9 +36,10 @@ test('requests that nobody took up are listed, those that were are not', async (
   const first = await world.client.request({ flow: 'waits', project: 'p' })
   const second = await world.client.request({ flow: 'runs' })
   await world.accept(second)
-  assert.deepEqual((await world.client.queued()).map(({ run, flow, state, project }) => ({ run, flow, state, project })), [
-    { run: first, flow: 'waits', state: 'queued', project: 'p' },
-  ])
+  assert.deepEqual(
+    (await world.client.queued()).map(({ run, flow, state, project }) => ({ run, flow, state, project })),
+    [{ run: first, flow: 'waits', state: 'queued', project: 'p' }],
+  )
   const { queues, jobs, actors } = await world.client.status()
   assert.deepEqual([queues['flows'], jobs, actors], [{ waiting: 0, running: 0 }, [], []])
 })

@@ -1,8 +1,9 @@
 /** A client on a real broker, and what an actor would write, written by hand. */
+
+import { readLast } from '#shared/bus/direct.ts'
+import { Publisher } from '#shared/bus/publisher.ts'
 import { type Client, clientOn } from '#shared/client/client.ts'
 import { openSessionAt } from '#shared/client/session.ts'
-import { Publisher } from '#shared/bus/publisher.ts'
-import { readLast } from '#shared/bus/direct.ts'
 import type { FlowRequest } from '#shared/contract/flow-request.ts'
 import type { CompletedRecord, RequestedRecord } from '#shared/contract/run-record.ts'
 import { STREAM } from '#shared/contract/streams.ts'
@@ -38,11 +39,24 @@ export async function withClient(): Promise<ClientWorld> {
     async accept(run) {
       const request = (await requestOf(run)) as FlowRequest & { payload: RequestedRecord['payload'] }
       const digest = requestDigest(request.flow, request.bundle, request.payload)
-      const body: RequestedRecord = { ...request, digest, name: request.flow, acceptedAt: Date.now(), coordinator: 'c-1' }
+      const body: RequestedRecord = {
+        ...request,
+        digest,
+        name: request.flow,
+        acceptedAt: Date.now(),
+        coordinator: 'c-1',
+      }
       await runs.create({ subject: record(run).requested, body: encode(body) })
     },
     async complete(run, completed = {}) {
-      const body: CompletedRecord = { state: 'completed', steps: 1, startedAt: 1_000, endedAt: 3_500, writer: 'c-1', ...completed }
+      const body: CompletedRecord = {
+        state: 'completed',
+        steps: 1,
+        startedAt: 1_000,
+        endedAt: 3_500,
+        writer: 'c-1',
+        ...completed,
+      }
       await runs.create({ subject: record(run).completed, body: encode(body) })
     },
     async [Symbol.asyncDispose]() {

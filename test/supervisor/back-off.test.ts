@@ -4,7 +4,7 @@ import { nextDelay } from '#infra/supervisor/back-off.ts'
 
 test('what keeps dying is started later and later, up to 5 s', () => {
   const delays: number[] = []
-  for (let i = 0, delay = 0; i < 8; i++) delays.push((delay = nextDelay(delay, 10)))
+  for (let i = 0; i < 8; i++) delays.push(nextDelay(delays.at(-1) ?? 0, 10))
   assert.deepEqual(delays, [100, 200, 400, 800, 1600, 3200, 5000, 5000])
 })
 

@@ -30,7 +30,9 @@ async function talker(code: string): Promise<RunningProcess> {
 }
 
 function running(child: ChildProcess): RunningProcess {
-  const exited = new Promise<string>((resolve) => child.once('exit', (exit, signal) => resolve(String(signal ?? exit))))
+  const exited = new Promise<string>((resolve) =>
+    child.once('exit', (exit, signal) => resolve(String(signal ?? exit))),
+  )
   return { identity: identityOf(child.pid ?? 0) as ProcessIdentity, exited }
 }
 
@@ -40,7 +42,9 @@ test('what is killed runs again, and is noted', async () => {
   await keeper.started
   const first = keeper.current?.identity as ProcessIdentity
   process.kill(first.pid, 'SIGKILL')
-  const second = await until('another one runs', () => (keeper.current && keeper.current.identity.pid !== first.pid ? keeper.current.identity : undefined))
+  const second = await until('another one runs', () =>
+    keeper.current && keeper.current.identity.pid !== first.pid ? keeper.current.identity : undefined,
+  )
   assert.deepEqual(said, [`sleeper (process ${first.pid}) ended: SIGKILL`])
   assert.deepEqual(noted.splice(0), [first.pid, undefined, second.pid])
   await keeper.stop()
@@ -54,7 +58,10 @@ test('one that was left running is adopted: watched, started again, ended', asyn
   await keeper.started
   assert.equal(keeper.current?.identity.pid, left.identity.pid)
   process.kill(left.identity.pid, 'SIGKILL')
-  await until('another one runs', () => keeper.current !== undefined && keeper.current.identity.pid !== left.identity.pid)
+  await until(
+    'another one runs',
+    () => keeper.current !== undefined && keeper.current.identity.pid !== left.identity.pid,
+  )
   await keeper.stop()
 })
 

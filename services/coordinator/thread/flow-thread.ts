@@ -29,6 +29,8 @@ makeDeterministic(() => place.getStore()?.pure)
 installRuntime({ flow: () => place.getStore()?.context, task: () => undefined })
 
 const outbox = new Outbox<FromThread>(port)
+// From here on, silence means that somebody's code does not give way.
+outbox.send({ type: 'pong', id: 0 })
 const runs = new Map<RunKey, FlowRun>()
 const bundles = new Map<string, Promise<LoadedBundle>>()
 
@@ -48,9 +50,11 @@ process.on('unhandledRejection', (reason) => {
   )
 })
 process.on('uncaughtException', (error) => {
-  const run = place.getStore()?.run
-  if (run === undefined) throw error
-  run.fail(error)
+  const at = place.getStore()
+  if (at?.run === undefined) throw error
+  at.run.fail(error)
+  // After this handler Node itself sets a timer in the place of the run, which is over.
+  at.pure = undefined
 })
 
 function receive(message: ToThread): void {

@@ -24,8 +24,18 @@ type Thread = {
   outbox: Outbox<ToThread>
   current: Int32Array
   runs: Set<RunKey>
+  /** Infinity until it has said that it is there: a machine under load may take long to start a thread. */
   answeredAt: number
-  checks: Map<number, (checked: Checked) => void>
+  checks: Map<number, Check>
+}
+
+type Check = {
+  bundle: BundleRef
+  params: Uint8Array
+  now: number
+  /** It was in a thread that stalled or ended, and no run was to blame. */
+  suspect: boolean
+  settle(checked: Checked): void
 }
 
 const PING_MS = 1_000
@@ -52,12 +62,7 @@ export class FlowThreads implements AsyncDisposable {
 
   /** Loads the bundle and checks parameters against the flow's schema. */
   check(bundle: BundleRef, params: Uint8Array, now: number): Promise<Checked> {
-    const thread = this.#idlest()
-    const id = ++this.#next
-    return new Promise((resolve) => {
-      thread.checks.set(id, resolve)
-      thread.outbox.send({ type: 'check', id, bundle, params, now })
-    })
+    return new Promise((settle) => this.#assign({ bundle, params, now, suspect: false, settle }))
   }
 
   /** Starts a run in the thread with the fewest; returns the key that its messages carry. */
@@ -100,7 +105,7 @@ export class FlowThreads implements AsyncDisposable {
       outbox: new Outbox<ToThread>(worker),
       current: new Int32Array(shared),
       runs: new Set(),
-      answeredAt: performance.now(),
+      answeredAt: Number.POSITIVE_INFINITY,
       checks: new Map(),
     }
     worker.on('message', (message) => this.#receive(thread, message))
@@ -116,7 +121,7 @@ export class FlowThreads implements AsyncDisposable {
     thread.answeredAt = performance.now()
     for (const message of openMail<FromThread>(packed)) {
       if (message.type === 'checked') {
-        thread.checks.get(message.id)?.(message.checked)
+        thread.checks.get(message.id)?.settle(message.checked)
         thread.checks.delete(message.id)
       } else if (message.type !== 'pong' && thread.runs.has(message.key)) {
         this.#options.onMessage(message.key, message)
@@ -148,7 +153,7 @@ export class FlowThreads implements AsyncDisposable {
     this.#spawn()
     const culprit = this.#culprit(thread)
     const others = [...thread.runs].filter((key) => key !== culprit)
-    this.#failChecks(thread, 'the code that was being loaded keeps its thread busy')
+    this.#moveChecks(thread, culprit, 'the code that was being loaded keeps its thread busy')
     for (const key of others) this.#forget(thread, key)
     this.#options.onMoved(others, undefined, 'another run keeps its thread busy')
     if (culprit === undefined) void thread.worker.terminate()
@@ -163,7 +168,7 @@ export class FlowThreads implements AsyncDisposable {
     const culprit = this.#culprit(thread)
     const keys = [...thread.runs]
     for (const key of keys) this.#forget(thread, key)
-    this.#failChecks(thread, why)
+    this.#moveChecks(thread, culprit, why)
     if (keys.length > 0) this.#options.onMoved(keys, culprit, why)
   }
 
@@ -172,9 +177,23 @@ export class FlowThreads implements AsyncDisposable {
     thread.runs.delete(key)
   }
 
-  #failChecks(thread: Thread, why: string): void {
-    for (const resolve of thread.checks.values())
-      resolve({ ok: false, error: { code: 'BUNDLE_FAILED', name: 'Error', message: why } })
+  #assign(check: Check): void {
+    const thread = this.#idlest()
+    const id = ++this.#next
+    const { bundle, params, now } = check
+    thread.checks.set(id, check)
+    thread.outbox.send({ type: 'check', id, bundle, params, now })
+  }
+
+  // Checks are done again elsewhere, unless it was one of them: that shows when it happens a second time.
+  #moveChecks(thread: Thread, culprit: RunKey | undefined, message: string): void {
+    const checks = [...thread.checks.values()]
     thread.checks.clear()
+    for (const check of checks) {
+      const suspect = culprit === undefined
+      if (!suspect) this.#assign(check)
+      else if (!check.suspect) this.#assign({ ...check, suspect })
+      else check.settle({ ok: false, error: { code: 'BUNDLE_FAILED', name: 'Error', message } })
+    }
   }
 }
