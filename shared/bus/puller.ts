@@ -116,7 +116,7 @@ export class Puller {
   }
 
   #status(reply: string, code: number): void {
-    if (code === 100) return
+    if (code === 100 || this.#stopped) return
     const request = this.#requests.get(reply)
     if (request) {
       this.#requests.delete(reply)

@@ -13,7 +13,7 @@ import { actorsForThisFile, type History } from '../support/with-actors.ts'
 const actors = await actorsForThisFile()
 const flows = await actors.flows('long.ts')
 const folder = await tempHome()
-atEndOfFile(() => folder[Symbol.asyncDispose]())
+atEndOfFile(async () => folder[Symbol.asyncDispose]())
 
 const N = 250
 const EXACT = { sum: N * (N - 1), children: [-2, -4] }
@@ -30,7 +30,10 @@ async function assertExact(run: string): Promise<History> {
   const { state, result, error, steps } = await actors.client.outcome(run)
   assert.deepEqual([state, result, steps], ['completed', EXACT, N + 2], JSON.stringify(error))
   const history = await actors.history(run)
-  assert.deepEqual(history.outcomes.map((each) => each.step).sort((a, b) => a - b), Array.from({ length: N + 2 }, (_, i) => i + 1))
+  assert.deepEqual(
+    history.outcomes.map((each) => each.step).sort((a, b) => a - b),
+    Array.from({ length: N + 2 }, (_, i) => i + 1),
+  )
   assert.equal(history.counts.completed, 1)
   return history
 }
@@ -43,7 +46,10 @@ describe('a run goes on', () => {
   it('when its coordinator is killed: exact, nothing executed twice, retries and sleeps due when they were', async () => {
     const [first] = actors.coordinators
     assert.ok(first)
-    const [retries, naps] = await Promise.all([flows.request('retries', { delay: 13 }), flows.request('naps', { seconds: 13 })])
+    const [retries, naps] = await Promise.all([
+      flows.request('retries', { delay: 13 }),
+      flows.request('naps', { seconds: 13 }),
+    ])
     await until('the attempt and the timer to be recorded', async () => {
       const both = await Promise.all([actors.history(retries), actors.history(naps)])
       return both[0].counts.attempt === 1 && both[1].counts.timer === 1
@@ -60,13 +66,19 @@ describe('a run goes on', () => {
     assert.equal((await actors.client.outcome(retries)).result, 'the second time')
     const { attempts, outcomes } = await actors.history(retries)
     const waited = (outcomes[0]?.startedAt ?? 0) - (attempts[0]?.storedAt ?? 0)
-    assert.ok(waited >= 13_000 && (outcomes[0]?.startedAt ?? 0) < takenOverAt + 13_000, `the retry began after ${waited} ms`)
+    assert.ok(
+      waited >= 13_000 && (outcomes[0]?.startedAt ?? 0) < takenOverAt + 13_000,
+      `the retry began after ${waited} ms`,
+    )
     assert.equal((await actors.client.outcome(naps)).state, 'completed')
     const nap = await actors.history(naps)
     const timer = nap.stored.find((each) => each.subject === record(naps).timer(1))
     const { dueAt } = decode(TimerRecord, timer?.data ?? new Uint8Array())
     const wokeAt = nap.outcomes[0]?.endedAt ?? 0
-    assert.ok(wokeAt >= dueAt && wokeAt < takenOverAt + 13_000, `it slept until ${wokeAt - dueAt} ms after it was due`)
+    assert.ok(
+      wokeAt >= dueAt && wokeAt < takenOverAt + 13_000,
+      `it slept until ${wokeAt - dueAt} ms after it was due`,
+    )
   })
 
   it('when its coordinator is frozen past its lease and comes back', async () => {

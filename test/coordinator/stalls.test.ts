@@ -9,7 +9,9 @@ const flows = await actors.flows('stalls.ts')
 
 /** Runs that are under way while others misbehave; more than there are threads, so that each thread has one. */
 async function besides<T>(misbehave: () => Promise<T>): Promise<T> {
-  const innocents = await Promise.all(Array.from({ length: 6 }, () => flows.request('innocent', { rounds: 20 })))
+  const innocents = await Promise.all(
+    Array.from({ length: 6 }, () => flows.request('innocent', { rounds: 20 })),
+  )
   const result = await misbehave()
   const late = await flows.request('innocent', { rounds: 2 })
   for (const run of innocents) {
@@ -33,7 +35,9 @@ describe('runs beside one another are not hurt', () => {
   })
 
   it('by a flow that leaves a rejection or an exception unhandled: its run fails with it', async () => {
-    const [rejects, throws] = await besides(() => Promise.all([flows.run('rejects'), flows.run('throws-aside')]))
+    const [rejects, throws] = await besides(() =>
+      Promise.all([flows.run('rejects'), flows.run('throws-aside')]),
+    )
     assert.deepEqual([rejects.state, rejects.error?.code], ['failed', 'UNHANDLED_REJECTION'])
     assert.match(rejects.error?.message ?? '', /forgotten/)
     assert.deepEqual([throws.state, throws.error?.message], ['failed', 'on the side'])

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { actorsForThisFile } from '../support/with-actors.ts'
 import { until } from '../support/until.ts'
+import { actorsForThisFile } from '../support/with-actors.ts'
 
 const actors = await actorsForThisFile()
 const flows = await actors.flows('world.ts')
@@ -46,23 +46,34 @@ describe('flow code', () => {
       assert.equal(draw.written, new Date(draw.now).toISOString())
       assert.equal(draw.called, new Date(draw.now).toString())
       assert.ok(draw.values.some((each) => each !== 0))
-      for (const key of ['uuid', 'crypto', 'global']) assert.match(String(draw[key]), /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab]/)
+      for (const key of ['uuid', 'crypto', 'global'])
+        assert.match(String(draw[key]), /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab]/)
     }
-    assert.equal(new Set(draws.flatMap(({ random, math, uuid, crypto, global }) => [random, math, uuid, crypto, global])).size, 15)
+    assert.equal(
+      new Set(draws.flatMap(({ random, math, uuid, crypto, global }) => [random, math, uuid, crypto, global]))
+        .size,
+      15,
+    )
     assert.ok((draws[2]?.now ?? 0) >= (draws[1]?.now ?? 0) + 4000)
   })
 })
 
 describe('code that changes between a run and its replay', { concurrency: true }, () => {
   it('ends the run as NON_DETERMINISTIC, naming both steps', async () => {
-    const [outcome, command] = await Promise.all([flows.request('changes'), flows.request('changes-before-outcome')])
+    const [outcome, command] = await Promise.all([
+      flows.request('changes'),
+      flows.request('changes-before-outcome'),
+    ])
     await until('the first flow to sleep', async () => (await actors.history(outcome)).counts.timer)
     await until('the second to have asked', async () => (await actors.client.inspect(command))?.outstanding)
     const [first] = actors.coordinators
     assert.ok(first)
     await actors.kill(first)
     actors.coordinators = [await actors.start('coordinator')]
-    for (const [run, asked] of [[outcome, /"true" \(\S+\), the flow asked for program "true" \(\S+\)/], [command, /task "id" \(\S+\) was commanded before, the flow now asks for task "id" \(\S+\)/]] as const) {
+    for (const [run, asked] of [
+      [outcome, /"true" \(\S+\), the flow asked for program "true" \(\S+\)/],
+      [command, /task "id" \(\S+\) was commanded before, the flow now asks for task "id" \(\S+\)/],
+    ] as const) {
       const { state, error } = await actors.client.outcome(run)
       assert.deepEqual([state, error?.code], ['failed', 'NON_DETERMINISTIC'])
       assert.match(error?.message ?? '', asked)

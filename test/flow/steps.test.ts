@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { readLast } from '#shared/bus/direct.ts'
 import { RequestedRecord } from '#shared/contract/run-record.ts'
 import { STREAM } from '#shared/contract/streams.ts'
 import { record } from '#shared/contract/subjects.ts'
-import { readLast } from '#shared/bus/direct.ts'
 import { decode } from '#shared/wire/message.ts'
 import { decodeValue } from '#shared/wire/value.ts'
 import { actorsForThisFile } from '../support/with-actors.ts'
@@ -23,13 +23,27 @@ describe('a flow is ordinary code', { concurrency: true }, () => {
   })
 
   it('may use all promise combinators', async () => {
-    assert.deepEqual(await resultOf('combinators'), { all: [2, 4, 'plain'], race: 'fast', any: 8, settled: [10, 'broken'] })
+    assert.deepEqual(await resultOf('combinators'), {
+      all: [2, 4, 'plain'],
+      race: 'fast',
+      any: 8,
+      settled: [10, 'broken'],
+    })
   })
 
   it('maps in the order of the items with at most as many at once as it says', async () => {
-    const spans = (await resultOf('maps', { n: 12, concurrency: 3 })) as { i: number; from: number; to: number }[]
-    assert.deepEqual(spans.map((each) => each.i), Array.from({ length: 12 }, (_, i) => 12 - i))
-    const most = Math.max(...spans.map(({ from }) => spans.filter((other) => other.from <= from && from < other.to).length))
+    const spans = (await resultOf('maps', { n: 12, concurrency: 3 })) as {
+      i: number
+      from: number
+      to: number
+    }[]
+    assert.deepEqual(
+      spans.map((each) => each.i),
+      Array.from({ length: 12 }, (_, i) => 12 - i),
+    )
+    const most = Math.max(
+      ...spans.map(({ from }) => spans.filter((other) => other.from <= from && from < other.to).length),
+    )
     assert.ok(most <= 3, `${most} ran at once`)
     assert.ok(most > 1, 'nothing ran at the same time')
   })
@@ -37,7 +51,12 @@ describe('a flow is ordinary code', { concurrency: true }, () => {
   it('runs sub-flows as runs of their own, with their result, pool and failure', async () => {
     const run = await flows.request('parent')
     const { result } = await actors.client.outcome(run)
-    const { own, there, step, error } = result as { own: unknown; there: unknown; step: number; error: Record<string, string> }
+    const { own, there, step, error } = result as {
+      own: unknown
+      there: unknown
+      step: number
+      error: Record<string, string>
+    }
     assert.deepEqual(own, { value: 2, pool: 'generic' })
     assert.deepEqual(there, { value: 4, pool: 'cpu' })
     assert.deepEqual((await actors.client.outcome(`${run}-${step}`)).result, there)
@@ -100,7 +119,10 @@ describe('values', { concurrency: true }, () => {
     const value = (await resultOf('values')) as { twice: unknown[] }
     assert.deepEqual(value, {
       date: new Date(86_400_000),
-      map: new Map<unknown, unknown>([['a', 1], [2, new Set(['x'])]]),
+      map: new Map<unknown, unknown>([
+        ['a', 1],
+        [2, new Set(['x'])],
+      ]),
       set: new Set([1, 2, 3]),
       big: 2n ** 60n,
       floats: new Float64Array([1.5, -0, Number.NaN]),
@@ -117,7 +139,10 @@ describe('values', { concurrency: true }, () => {
   it('of several megabytes travel through arguments, results and the end of the run', async () => {
     const { back, sum } = (await resultOf('large', { megabytes: 5 })) as { back: Uint8Array; sum: number }
     assert.equal(back.length, 5 * 1024 * 1024)
-    assert.equal(sum, back.reduce((total, each) => total + each, 0))
+    assert.equal(
+      sum,
+      back.reduce((total, each) => total + each, 0),
+    )
     assert.equal(back[1000], 1000 % 251)
   })
 
@@ -132,7 +157,10 @@ describe('a run', { concurrency: true }, () => {
   it('waits for steps that nobody awaited', async () => {
     const run = await flows.request('forgets', { fail: false })
     assert.equal((await actors.client.outcome(run)).result, 'returned at once')
-    assert.deepEqual((await actors.history(run)).outcomes.map((each) => each.state), ['completed'])
+    assert.deepEqual(
+      (await actors.history(run)).outcomes.map((each) => each.state),
+      ['completed'],
+    )
   })
 
   it('fails when a step failed that nobody awaited', async () => {
@@ -143,7 +171,10 @@ describe('a run', { concurrency: true }, () => {
 
   it('fails with what its flow threw', async () => {
     const { state, error } = await flows.run('throws')
-    assert.deepEqual([state, error?.code, error?.name, error?.message], ['failed', 'FLOW_FAILED', 'TypeError', 'not today'])
+    assert.deepEqual(
+      [state, error?.code, error?.name, error?.message],
+      ['failed', 'FLOW_FAILED', 'TypeError', 'not today'],
+    )
     assert.match(error?.stack ?? '', /fixtures\/flows\/steps\.ts:\d+/)
   })
 
@@ -151,7 +182,13 @@ describe('a run', { concurrency: true }, () => {
     const run = await flows.request('talks')
     await actors.client.outcome(run)
     const lines = await actors.logs(run)
-    assert.deepEqual([...lines].sort(), ['at the end', 'console line', 'from a side effect', 'from the flow', 'log line'])
+    assert.deepEqual([...lines].sort(), [
+      'at the end',
+      'console line',
+      'from a side effect',
+      'from the flow',
+      'log line',
+    ])
     assert.deepEqual(await actors.logs(run, 0), ['from the flow', 'at the end'])
     assert.deepEqual(await actors.logs(run, 1), ['console line', 'log line'])
   })
@@ -160,17 +197,34 @@ describe('a run', { concurrency: true }, () => {
     const run = await flows.request('leaves')
     await actors.client.outcome(run)
     const { outcomes } = await actors.history(run)
-    const kept = outcomes.map(({ artifacts = [] }) => artifacts.map(({ key, type, payload }) => [key, type, 'inline' in payload && decodeValue(payload.inline)]))
+    const kept = outcomes.map(({ artifacts = [] }) =>
+      artifacts.map(({ key, type, payload }) => [
+        key,
+        type,
+        'inline' in payload && decodeValue(payload.inline),
+      ]),
+    )
     assert.deepEqual(kept, [
       [['notes', 'markdown', '# from the flow']],
-      [['rows', 'table', [{ a: 1 }, { a: 2 }]], ['paper', 'link', { href: 'https://example.org', text: 'https://example.org' }]],
+      [
+        ['rows', 'table', [{ a: 1 }, { a: 2 }]],
+        ['paper', 'link', { href: 'https://example.org', text: 'https://example.org' }],
+      ],
     ])
   })
 
   it('tells a task which step it runs for', async () => {
     const run = await flows.request('contexts')
     const { result } = await actors.client.outcome(run)
-    assert.deepEqual(result, { run, step: 1, attempt: 1, name: 'tells', pool: 'generic', idempotencyKey: `${run}.1`, aborted: false })
+    assert.deepEqual(result, {
+      run,
+      step: 1,
+      attempt: 1,
+      name: 'tells',
+      pool: 'generic',
+      idempotencyKey: `${run}.1`,
+      aborted: false,
+    })
   })
 
   it('records what a side effect came to, also when it failed', async () => {

@@ -16,11 +16,14 @@ const actors = await actorsForThisFile({ slots: 12 })
 await ensureConsumer(actors.bus.nc, STREAM.tasks, CONSUMER.tasks('nobody'), filter.poolTasks('nobody'))
 const flows = await actors.flows('ends.ts')
 const folder = await tempHome()
-atEndOfFile(() => folder[Symbol.asyncDispose]())
+atEndOfFile(async () => folder[Symbol.asyncDispose]())
 
 /** The process ids that a program of the flows has written. */
 function family(file: string): Promise<number[]> {
-  return until(`${file} to be written`, () => existsSync(file) && readFileSync(file, 'utf8').trim().split(' ').map(Number))
+  return until(
+    `${file} to be written`,
+    () => existsSync(file) && readFileSync(file, 'utf8').trim().split(' ').map(Number),
+  )
 }
 
 async function gone(pids: number[]): Promise<void> {
@@ -41,14 +44,23 @@ describe('a time-out', { concurrency: true }, () => {
     assert.deepEqual([state, error?.code], ['failed', 'TIMEOUT'])
     assert.match(error?.message ?? '', /longer than its 0\.3 s/)
     const { attempts } = await actors.history(run)
-    assert.deepEqual(attempts.map(({ attempt, error }) => [attempt, error.code]), [[1, 'TIMEOUT'], [2, 'TIMEOUT']])
+    assert.deepEqual(
+      attempts.map(({ attempt, error }) => [attempt, error.code]),
+      [
+        [1, 'TIMEOUT'],
+        [2, 'TIMEOUT'],
+      ],
+    )
     for (const { startedAt, endedAt } of attempts) assert.ok(endedAt - startedAt >= 300)
   })
 
   it('ends a task that never gives way, and other runs go on', async () => {
     const [busy, quicks] = await Promise.all([flows.run('busy-task'), flows.run('quicks', { n: 50 })])
     assert.equal(busy.error?.code, 'TIMEOUT')
-    assert.deepEqual(quicks.result, Array.from({ length: 50 }, (_, i) => i + 1))
+    assert.deepEqual(
+      quicks.result,
+      Array.from({ length: 50 }, (_, i) => i + 1),
+    )
   })
 
   it('of a program ends its whole process group', async () => {
@@ -67,7 +79,10 @@ describe('a time-out', { concurrency: true }, () => {
       const history = await actors.history(run)
       return history.outcomes.length === 2 && history
     })
-    assert.deepEqual(outcomes.map((each) => each.state), ['cancelled', 'cancelled'])
+    assert.deepEqual(
+      outcomes.map((each) => each.state),
+      ['cancelled', 'cancelled'],
+    )
     await gone(await family(file))
   })
 })
@@ -78,13 +93,20 @@ describe('a cancel', { concurrency: true }, () => {
     const run = await flows.request('everything', { dir })
     const programs = await Promise.all([family(`${dir}/program`), family(`${dir}/nested`)])
     await until('the task to begin', () => existsSync(`${dir}/task`))
-    await until('the busy task to run', async () => (await actors.client.inspect(run))?.steps.some((step) => step.name === 'spins' && step.state === 'running'))
+    await until('the busy task to run', async () =>
+      (await actors.client.inspect(run))?.steps.some(
+        (step) => step.name === 'spins' && step.state === 'running',
+      ),
+    )
     await until('the flaky task to have failed', async () => (await actors.history(run)).attempts.length)
     assert.equal((await actors.client.cancel(run, 'enough')).cancel, 'asked')
     const { state, error, steps } = await actors.client.outcome(run)
     assert.deepEqual([state, error?.code, error?.message, steps], ['cancelled', 'CANCELLED', 'enough', 7])
     const { outcomes } = await actors.history(run)
-    assert.deepEqual(outcomes.map((each) => each.state), Array(7).fill('cancelled'))
+    assert.deepEqual(
+      outcomes.map((each) => each.state),
+      Array(7).fill('cancelled'),
+    )
     assert.equal((await actors.client.outcome(`${run}-7`)).state, 'cancelled')
     for (const pids of programs) await gone(pids)
     await until('the task to be told', () => readFileSync(`${dir}/task`, 'utf8') === 'begun\naborted\n')
@@ -111,7 +133,9 @@ describe('a cancel', { concurrency: true }, () => {
   it('of tasks that wait in a thread behind a busy one means that they never run', async () => {
     const file = join(folder.path, 'piece')
     const run = await flows.request('piece', { n: 100, file })
-    await until('the busy task to run', async () => (await actors.client.inspect(run))?.steps.some((step) => step.step === 201 && step.state === 'running'))
+    await until('the busy task to run', async () =>
+      (await actors.client.inspect(run))?.steps.some((step) => step.step === 201 && step.state === 'running'),
+    )
     await until('the others to be done, or to wait behind it', async () => {
       const before = (await actors.history(run)).outcomes.length
       await pause(500)

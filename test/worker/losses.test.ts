@@ -17,7 +17,8 @@ import { type ActorProcess, actorsForThisFile } from '../support/with-actors.ts'
 const pools = ['generic', 'single', 'deadly', 'drained', 'killed', 'shared']
 const actors = await actorsForThisFile({ pools, workers: 0 })
 const flows = await actors.flows('crashes.ts')
-const worker = (pool: string, slots: number): Promise<ActorProcess> => actors.start('worker', '--pools', pool, '--slots', String(slots))
+const worker = (pool: string, slots: number): Promise<ActorProcess> =>
+  actors.start('worker', '--pools', pool, '--slots', String(slots))
 
 type Told = { pid: number; attempt: number }
 
@@ -29,13 +30,20 @@ async function resultOf<T>(flow: string, params: unknown, more: Partial<RunReque
 
 /** Waits until that many commands of the pool are in somebody's hands. */
 function inHand(pool: string, count: number): Promise<unknown> {
-  return until(`${count} commands of ${pool} in hand`, async () => (await backlogOf(actors.bus.nc, STREAM.tasks, CONSUMER.tasks(pool)))?.running === count)
+  return until(
+    `${count} commands of ${pool} in hand`,
+    async () => (await backlogOf(actors.bus.nc, STREAM.tasks, CONSUMER.tasks(pool)))?.running === count,
+  )
 }
 
 describe('a worker', { concurrency: true }, () => {
   it('loses no more than the task that ends or crashes its thread', async () => {
     await worker('generic', 3)
-    const { beside, after, ends } = await resultOf<{ beside: number; after: number[]; ends: string[] }>('crashing', {}, { pool: 'generic' })
+    const { beside, after, ends } = await resultOf<{ beside: number; after: number[]; ends: string[] }>(
+      'crashing',
+      {},
+      { pool: 'generic' },
+    )
     assert.equal(beside, 3)
     assert.deepEqual(after, [1, 2, 3])
     assert.match(ends[0] ?? '', /ended its thread \(exit code 3\)/)
@@ -77,21 +85,33 @@ describe('a worker', { concurrency: true }, () => {
     const again = flows.run('shares', { n: 2, ms: 1500 }, { pool: 'drained' })
     await inHand('drained', 2)
     const once = await flows.request('once', { n: 2, ms: 10 }, { pool: 'drained' })
-    await until('the others to be queued', async () => (await backlogOf(actors.bus.nc, STREAM.tasks, CONSUMER.tasks('drained')))?.waiting === 2)
+    await until(
+      'the others to be queued',
+      async () => (await backlogOf(actors.bus.nc, STREAM.tasks, CONSUMER.tasks('drained')))?.waiting === 2,
+    )
     await actors.kill(first, 'SIGTERM')
     assert.equal(first.exitCode, 0, first.log())
     const second = await worker('drained', 1)
     const { result, run } = await again
-    assert.deepEqual(result, [{ pid: first.pid, attempt: 1 }, { pid: second.pid, attempt: 1 }])
+    assert.deepEqual(result, [
+      { pid: first.pid, attempt: 1 },
+      { pid: second.pid, attempt: 1 },
+    ])
     assert.equal((await actors.history(run)).outcomes.length, 2)
-    assert.deepEqual(((await actors.client.outcome(once)).result as Told[]).map(({ pid }) => pid), [second.pid, second.pid])
+    assert.deepEqual(
+      ((await actors.client.outcome(once)).result as Told[]).map(({ pid }) => pid),
+      [second.pid, second.pid],
+    )
     // What is handed back before it began was not lost, whatever its delivery count says.
     const [third, last] = [second, flows.request('once', { n: 2, ms: 1500 }, { pool: 'drained' })]
     await inHand('drained', 2)
     await actors.kill(third, 'SIGTERM')
     const fourth = await worker('drained', 1)
     const told = (await actors.client.outcome(await last)).result
-    assert.deepEqual(told, [{ pid: third.pid, attempt: 1 }, { pid: fourth.pid, attempt: 2 }])
+    assert.deepEqual(told, [
+      { pid: third.pid, attempt: 1 },
+      { pid: fourth.pid, attempt: 2 },
+    ])
   })
 
   it('that is killed loses its tasks to another, and each is recorded once; what must not run twice fails as LOST', async () => {
@@ -101,7 +121,10 @@ describe('a worker', { concurrency: true }, () => {
     await inHand('killed', 4)
     await actors.kill(first)
     const second = await worker('killed', 4)
-    assert.deepEqual((await actors.client.outcome(again)).result, Array(2).fill({ pid: second.pid, attempt: 1 }))
+    assert.deepEqual(
+      (await actors.client.outcome(again)).result,
+      Array(2).fill({ pid: second.pid, attempt: 1 }),
+    )
     assert.deepEqual((await actors.client.outcome(once)).result, ['LOST', 'LOST'])
     const { counts } = await actors.history(again)
     assert.deepEqual([counts.outcome, counts.lost, counts.attempt], [2, 2, undefined])
@@ -129,8 +152,17 @@ describe('a command', { concurrency: true }, () => {
       return found.length === 2 && found
     })
     const letters = dead.map(({ data }) => decode(DeadLetter, data))
-    assert.deepEqual(letters.map((each) => [each.stream, each.subject, each.error.code]), [[STREAM.tasks, poison, 'POISON'], [STREAM.tasks, nameless, 'POISON']])
-    assert.deepEqual(letters.map((each) => Buffer.from(each.body)), bodies.map((each) => Buffer.from(each)))
+    assert.deepEqual(
+      letters.map((each) => [each.stream, each.subject, each.error.code]),
+      [
+        [STREAM.tasks, poison, 'POISON'],
+        [STREAM.tasks, nameless, 'POISON'],
+      ],
+    )
+    assert.deepEqual(
+      letters.map((each) => Buffer.from(each.body)),
+      bodies.map((each) => Buffer.from(each)),
+    )
     assert.equal((await resultOf<Told[]>('shares', { n: 1, ms: 1 }, { pool: 'generic' })).length, 1)
   })
 
@@ -143,7 +175,10 @@ describe('a command', { concurrency: true }, () => {
       payload: { inline: encodeValue([1], 'arguments') },
       queuedAt: Date.now(),
     }
-    await actors.bus.nc.request(subject.task('generic', { run: 'nobodys', step: 1, attempt: 1 }), encode(command))
+    await actors.bus.nc.request(
+      subject.task('generic', { run: 'nobodys', step: 1, attempt: 1 }),
+      encode(command),
+    )
     await until('it to be acked', async () => {
       const backlog = await backlogOf(actors.bus.nc, STREAM.tasks, CONSUMER.tasks('generic'))
       return backlog?.waiting === 0 && backlog.running === 0

@@ -8,10 +8,12 @@ const mean = fc.option(fc.double({ min: 0, max: 1e7, noNaN: true }), { nil: unde
 
 describe('how much a worker holds', () => {
   it('is at least twice its slots and at most what one question to the log covers', () => {
-    fc.assert(fc.property(slots, mean, (count, ms) => {
-      const limit = holdLimit(count, ms)
-      assert.ok(limit >= count * 2 && limit <= 800, String(limit))
-    }))
+    fc.assert(
+      fc.property(slots, mean, (count, ms) => {
+        const limit = holdLimit(count, ms)
+        assert.ok(limit >= count * 2 && limit <= 800, String(limit))
+      }),
+    )
   })
 
   it('is hardly more than what runs when tasks are long, so that an idle worker finds the rest', () => {
@@ -24,9 +26,16 @@ describe('how much a worker holds', () => {
   })
 
   it('never shrinks when tasks get shorter', () => {
-    fc.assert(fc.property(slots, fc.double({ min: 0, max: 1e4, noNaN: true }), fc.double({ min: 0, max: 1e4, noNaN: true }), (count, a, b) => {
-      assert.ok(holdLimit(count, Math.min(a, b)) >= holdLimit(count, Math.max(a, b)))
-    }))
+    fc.assert(
+      fc.property(
+        slots,
+        fc.double({ min: 0, max: 1e4, noNaN: true }),
+        fc.double({ min: 0, max: 1e4, noNaN: true }),
+        (count, a, b) => {
+          assert.ok(holdLimit(count, Math.min(a, b)) >= holdLimit(count, Math.max(a, b)))
+        },
+      ),
+    )
   })
 })
 
@@ -40,11 +49,18 @@ describe('how much a thread is given at once', () => {
   })
 
   it('is a share that leaves the other slots theirs', () => {
-    fc.assert(fc.property(fc.double({ min: 0, max: 1e5, noNaN: true }), fc.integer({ min: 0, max: 5000 }), slots, (ms, queued, count) => {
-      const limit = chunkLimit(ms, queued, count)
-      assert.ok(limit >= 1 && limit <= 64)
-      assert.ok(limit === 1 || limit <= Math.ceil(queued / count))
-    }))
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0, max: 1e5, noNaN: true }),
+        fc.integer({ min: 0, max: 5000 }),
+        slots,
+        (ms, queued, count) => {
+          const limit = chunkLimit(ms, queued, count)
+          assert.ok(limit >= 1 && limit <= 64)
+          assert.ok(limit === 1 || limit <= Math.ceil(queued / count))
+        },
+      ),
+    )
     assert.equal(chunkLimit(0.01, 10, 2), 5)
   })
 })
@@ -58,9 +74,12 @@ describe('the running mean', () => {
   })
 
   it('stays between what it has seen', () => {
-    fc.assert(fc.property(fc.array(fc.double({ min: 0, max: 1e6, noNaN: true }), { minLength: 1 }), (all) => {
-      const end = all.reduce<number | undefined>((sofar, ms) => meanAfter(sofar, ms), undefined) ?? Number.NaN
-      assert.ok(end >= Math.min(...all) - 1e-6 && end <= Math.max(...all) + 1e-6)
-    }))
+    fc.assert(
+      fc.property(fc.array(fc.double({ min: 0, max: 1e6, noNaN: true }), { minLength: 1 }), (all) => {
+        const end =
+          all.reduce<number | undefined>((sofar, ms) => meanAfter(sofar, ms), undefined) ?? Number.NaN
+        assert.ok(end >= Math.min(...all) - 1e-6 && end <= Math.max(...all) + 1e-6)
+      }),
+    )
   })
 })

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { ProgramResult } from '#shared/flow/program.ts'
-import { isAlive } from '../support/process-facts.ts'
 import { atEndOfFile } from '../support/leaks.ts'
+import { isAlive } from '../support/process-facts.ts'
 import { tempHome } from '../support/temp-home.ts'
 import { until } from '../support/until.ts'
 import { actorsForThisFile } from '../support/with-actors.ts'
@@ -14,13 +14,24 @@ import { actorsForThisFile } from '../support/with-actors.ts'
 const actors = await actorsForThisFile({ slots: 4 })
 const flows = await actors.flows('programs.ts')
 const folder = await tempHome()
-atEndOfFile(() => folder[Symbol.asyncDispose]())
+atEndOfFile(async () => folder[Symbol.asyncDispose]())
 
 const TELL = fileURLToPath(new URL('../fixtures/flows/tell.mjs', import.meta.url))
-type Told = { args: string[]; cwd: string; env: Record<string, string>; input: string; length: number; hash: string }
+type Told = {
+  args: string[]
+  cwd: string
+  env: Record<string, string>
+  input: string
+  length: number
+  hash: string
+}
 
 async function tell(args: string[], options: Record<string, unknown> = {}): Promise<Told> {
-  const { result, error } = await flows.run('runs', { file: process.execPath, args: [TELL, ...args], options })
+  const { result, error } = await flows.run('runs', {
+    file: process.execPath,
+    args: [TELL, ...args],
+    options,
+  })
   assert.equal(error, undefined)
   return JSON.parse((result as ProgramResult).stdout)
 }
@@ -30,7 +41,20 @@ const shell = (script: string, options: Record<string, unknown> = {}, ...args: s
 
 describe('a program', { concurrency: true }, () => {
   it('gets its arguments as they are: no shell sees them', async () => {
-    const args = ['two words', '', '"double" \'single\'', '$HOME ${PATH} `id` $(id)', 'a;b && c | d > e', '*', '~', 'line\nbreak\ttab\r', 'ünïcödé \u{1F9EA}', '\\', '--flag=x', '%n']
+    const args = [
+      'two words',
+      '',
+      '"double" \'single\'',
+      '$HOME $PATH `id` $(id)',
+      'a;b && c | d > e',
+      '*',
+      '~',
+      'line\nbreak\ttab\r',
+      'ünïcödé \u{1F9EA}',
+      '\\',
+      '--flag=x',
+      '%n',
+    ]
     assert.deepEqual((await tell(args)).args, args)
   })
 
@@ -54,11 +78,15 @@ describe('a program', { concurrency: true }, () => {
     const ours = Object.entries(env).filter(([key]) => key.startsWith('QUBUS_'))
     assert.deepEqual(Object.fromEntries(ours), { QUBUS_RUN: run, QUBUS_STEP: '1', QUBUS_ATTEMPT: '1' })
     const task = (await flows.run('task-environment')).result as Record<string, string>
-    assert.deepEqual(Object.keys(task).filter((key) => key.startsWith('QUBUS_')), [])
+    assert.deepEqual(
+      Object.keys(task).filter((key) => key.startsWith('QUBUS_')),
+      [],
+    )
     assert.ok(task.PATH)
     const secrets = passwords(join(actors.broker.home, 'credentials'))
     assert.ok(secrets.length >= 5)
-    for (const secret of secrets) for (const value of [...Object.values(env), ...Object.values(task)]) assert.ok(!value.includes(secret))
+    for (const secret of secrets)
+      for (const value of [...Object.values(env), ...Object.values(task)]) assert.ok(!value.includes(secret))
   })
 
   it('whose options are wrong is refused where it is written', async () => {
@@ -69,21 +97,31 @@ describe('a program', { concurrency: true }, () => {
 describe('the end of a program', { concurrency: true }, () => {
   it('with a non-zero exit code fails the attempt, and its retries fire', async () => {
     const file = join(folder.path, 'attempts')
-    const run = await shell('echo again >> "$0"; echo to the error >&2; test "$(wc -l < "$0")" -ge 3 || exit 7', { retries: 2 }, file)
+    const run = await shell(
+      'echo again >> "$0"; echo to the error >&2; test "$(wc -l < "$0")" -ge 3 || exit 7',
+      { retries: 2 },
+      file,
+    )
     const { state, result } = await actors.client.outcome(run)
     assert.deepEqual([state, (result as ProgramResult).exitCode], ['completed', 0])
     assert.equal(readFileSync(file, 'utf8'), 'again\n'.repeat(3))
     const { attempts, outcomes } = await actors.history(run)
-    assert.deepEqual(attempts.map(({ attempt, error }) => [attempt, error.code, error.facts?.exitCode, error.facts?.stderr]), [
-      [1, 'PROGRAM_FAILED', 7, 'to the error\n'],
-      [2, 'PROGRAM_FAILED', 7, 'to the error\n'],
-    ])
+    assert.deepEqual(
+      attempts.map(({ attempt, error }) => [attempt, error.code, error.facts?.exitCode, error.facts?.stderr]),
+      [
+        [1, 'PROGRAM_FAILED', 7, 'to the error\n'],
+        [2, 'PROGRAM_FAILED', 7, 'to the error\n'],
+      ],
+    )
     assert.equal(outcomes[0]?.attempt, 3)
   })
 
   it('that is the last attempt fails the step with exit code and last words', async () => {
     const { state, error } = await actors.client.outcome(await shell('echo first; echo last >&2; exit 3'))
-    assert.deepEqual([state, error?.code, error?.facts?.exitCode, error?.facts?.stdout], ['failed', 'PROGRAM_FAILED', 3, 'first\n'])
+    assert.deepEqual(
+      [state, error?.code, error?.facts?.exitCode, error?.facts?.stdout],
+      ['failed', 'PROGRAM_FAILED', 3, 'first\n'],
+    )
     assert.match(error?.message ?? '', /"sh" ended with exit code 3: last/)
   })
 
@@ -93,7 +131,11 @@ describe('the end of a program', { concurrency: true }, () => {
   })
 
   it('that never began, for want of the file or the directory, is terminal', async () => {
-    for (const wanted of [{ file: 'no-such-program' }, { file: 'true', options: { cwd: '/no/such/folder' } }, { file: '/etc/passwd' }]) {
+    for (const wanted of [
+      { file: 'no-such-program' },
+      { file: 'true', options: { cwd: '/no/such/folder' } },
+      { file: '/etc/passwd' },
+    ]) {
       const run = await flows.request('runs', { ...wanted, options: { ...wanted.options, retries: 3 } })
       assert.equal((await actors.client.outcome(run)).error?.code, 'PROGRAM_NOT_FOUND', wanted.file)
       assert.equal((await actors.history(run)).attempts.length, 1)
@@ -110,7 +152,11 @@ describe('the end of a program', { concurrency: true }, () => {
 
   it('is not held up by a child that left its group with the output still open', async () => {
     const file = join(folder.path, 'daemon')
-    const run = await shell('setsid sh -c \'echo $$ > "$0"; exec sleep 600\' "$0" & until test -s "$0"; do :; done; echo done', {}, file)
+    const run = await shell(
+      'setsid sh -c \'echo $$ > "$0"; exec sleep 600\' "$0" & until test -s "$0"; do :; done; echo done',
+      {},
+      file,
+    )
     assert.equal(((await actors.client.outcome(run)).result as ProgramResult).stdout, 'done\n')
     const pid = Number(readFileSync(file, 'utf8'))
     assert.ok(isAlive(pid), 'what a program detaches on purpose is its own')
@@ -130,7 +176,10 @@ describe('the output of a program', { concurrency: true }, () => {
       const found = await actors.logs(run, 1)
       return found.length >= count && found
     })
-    assert.deepEqual(lines, Array.from({ length: count }, (_, i) => `line ${i}`))
+    assert.deepEqual(
+      lines,
+      Array.from({ length: count }, (_, i) => `line ${i}`),
+    )
   })
 
   it('keeps its two streams apart, and characters whole', async () => {
@@ -143,7 +192,10 @@ describe('the output of a program', { concurrency: true }, () => {
       for await (const { stream, text } of actors.client.logs(run)) lines.push([stream, text])
       return lines.length === 2
     })
-    assert.deepEqual(lines.sort(), [['stderr', 'warn'], ['stdout', 'grünno end']])
+    assert.deepEqual(lines.sort(), [
+      ['stderr', 'warn'],
+      ['stdout', 'grünno end'],
+    ])
   })
 })
 
