@@ -1,6 +1,6 @@
 /** Starts the PostgreSQL of a home, or adopts the one that runs there, and waits until it takes connections. */
 import { randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Client } from 'pg'
@@ -88,6 +88,7 @@ async function launch(
 ): Promise<ServerProcess> {
   const installation = await installPostgres(user.programs)
   await initialise(installation, user, password, sync)
+  await forgetStalePid(user.data)
   const port = await keptPort(homePaths(home).postgresPort, HOST)
   await writePrivate(join(user.data, 'postgresql.conf'), postgresConfig(HOST, port), user.owner)
   return launchServer({
@@ -98,6 +99,14 @@ async function launch(
     log: logOf(home),
     ...user.owner,
   })
+}
+
+// After a reboot the pid that a killed server noted may be another program's, for which PostgreSQL would wait for ever.
+async function forgetStalePid(data: string): Promise<void> {
+  const note = join(data, 'postmaster.pid')
+  const pid = Number.parseInt(await readFile(note, 'utf8').catch(() => ''), 10)
+  const program = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')
+  if (program !== '' && program.trim() !== 'postgres') await rm(note, { force: true })
 }
 
 /** Undefined when the server ended instead of becoming ready. */

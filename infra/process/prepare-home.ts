@@ -2,6 +2,7 @@
 import { chmod, mkdir, realpath, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { homePaths } from '#shared/config/home.ts'
+import { QubusError } from '#shared/contract/errors.ts'
 import { makePrivateFolder } from './private-file.ts'
 
 /**
@@ -10,7 +11,13 @@ import { makePrivateFolder } from './private-file.ts'
  * it but that one is 0700.
  */
 export async function prepareHome(given: string): Promise<string> {
-  await mkdir(given, { recursive: true, mode: 0o700 })
+  await mkdir(given, { recursive: true, mode: 0o700 }).catch((cause: Error) => {
+    throw new QubusError(
+      'BAD_ENVIRONMENT',
+      `QUBUS_HOME: ${given} can't be made: ${cause.message}; set it to a folder that can`,
+      { cause },
+    )
+  })
   const home = await realpath(given)
   const paths = homePaths(home)
   const shared = process.getuid?.() === 0 && (await lettingPass(dirname(home))) ? 0o711 : 0o700

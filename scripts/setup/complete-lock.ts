@@ -35,7 +35,18 @@ export function missingEntries({ packages }: Lock): Record<string, Entry> {
   return missing
 }
 
-const SYSTEMS = ['aix', 'android', 'darwin', 'freebsd', 'linux', 'netbsd', 'openbsd', 'openharmony', 'sunos', 'win32']
+const SYSTEMS = [
+  'aix',
+  'android',
+  'darwin',
+  'freebsd',
+  'linux',
+  'netbsd',
+  'openbsd',
+  'openharmony',
+  'sunos',
+  'win32',
+]
 const CPUS = ['arm', 'arm64', 'ia32', 'loong64', 'mips64el', 'ppc64', 'riscv64', 's390x', 'x64', 'wasm32']
 
 // Platform packages carry their platform in their name. Without one npm would try to install the package here.
@@ -43,7 +54,8 @@ function platformOf(name: string): Pick<Entry, 'os' | 'cpu' | 'libc'> {
   const words = name.replace('windows', 'win32').split(/[-/]/)
   const os = words.filter((word) => SYSTEMS.includes(word))
   const cpu = words.filter((word) => CPUS.includes(word))
-  if (os.length + cpu.length === 0) throw new Error(`${name}: for which platform is it? Its name does not say`)
+  if (os.length + cpu.length === 0)
+    throw new Error(`${name}: for which platform is it? Its name does not say`)
   const libc = name.includes('musl') ? ['musl'] : name.includes('gnu') ? ['glibc'] : []
   return { ...(cpu.length ? { cpu } : {}), ...(os.length ? { os } : {}), ...(libc.length ? { libc } : {}) }
 }

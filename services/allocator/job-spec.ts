@@ -66,7 +66,7 @@ const INHERITED = [
 
 /** What a job's programs may need of this environment, and `ours`; nothing else. */
 export function jobEnvironment(
-  from: NodeJS.ProcessEnv,
+  from: Readonly<Record<string, string>>,
   ours: Record<string, string | undefined>,
 ): Record<string, string> {
   const inherited = Object.entries(from).filter(([key]) => INHERITED.includes(key) || key.startsWith('LC_'))

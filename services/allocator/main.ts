@@ -10,12 +10,11 @@ const { values } = parseArgs({ options: { cluster: { type: 'string' } } })
 await runActor({
   name: 'allocator',
   start: (actor) => {
-    const { home, cache, url, credentials, logLevel } = actor.environment
+    const { home, cache, url, credentials, logLevel, forTasks } = actor.environment
     return startAllocator(actor, {
       cluster: loadCluster(values.cluster),
       home,
-      // Handed on as it is, not read: what a key means is for shared/config to say.
-      jobEnvironment: jobEnvironment(process.env, {
+      jobEnvironment: jobEnvironment(forTasks, {
         QUBUS_HOME: home,
         QUBUS_CACHE: cache,
         QUBUS_URL: url,

@@ -26,7 +26,8 @@ export function answerQueries(actor: Actor, pool: Pool): Disposable {
   const subscription = actor.bus.nc.subscribe(filter.queries, {
     queue: QUEUE,
     callback: (error, message) => {
-      if (!error) void answer(actor, pool, message)
+      // What others answer (the allocator's jobs) stands under the same branch.
+      if (!error && Object.hasOwn(QUERIES, lastToken(message.subject))) void answer(actor, pool, message)
     },
   })
   return { [Symbol.dispose]: () => subscription.unsubscribe() }
@@ -65,8 +66,6 @@ async function answerTo(
   data: Uint8Array,
   limit: number,
 ): Promise<Uint8Array> {
-  if (!Object.hasOwn(QUERIES, name))
-    throw new QubusError('INVALID_REQUEST', `there is no query ${JSON.stringify(name)}`)
   const query = name as QueryName
   const answerer = ANSWERS[query] as (asked: Context & { question: unknown }) => Promise<Uint8Array>
   return answerer({ actor, pool, limit, question: questionOf(query, data) })

@@ -79,7 +79,14 @@ export class Publisher {
     // The client refuses it at every try: without this it would be tried for ever.
     const size = draft.body.length + (draft.headers?.length ?? 0) + OWN_HEADERS_BYTES
     const most = this.#nc.info?.max_payload ?? Number.POSITIVE_INFINITY
-    if (size > most) return Promise.reject(new QubusError('UNENCODABLE', `${draft.subject}: a message of ${size} bytes, the broker takes ${most}`, { facts: { size, most } }))
+    if (size > most)
+      return Promise.reject(
+        new QubusError(
+          'UNENCODABLE',
+          `${draft.subject}: a message of ${size} bytes, the broker takes ${most}`,
+          { facts: { size, most } },
+        ),
+      )
     return new Promise((resolve, reject) => {
       this.#queue.push({ ...draft, uncertain: false, resolve, reject })
       this.#schedule()

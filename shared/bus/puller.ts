@@ -79,7 +79,9 @@ export class Puller {
 
   #listen(): void {
     this.#subscription?.unsubscribe()
-    this.#inbox = createInbox((this.#bus.nc as unknown as { options: { inboxPrefix?: string } }).options.inboxPrefix)
+    this.#inbox = createInbox(
+      (this.#bus.nc as unknown as { options: { inboxPrefix?: string } }).options.inboxPrefix,
+    )
     this.#subscription = this.#bus.nc.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => {
         if (!error) this.#receive(message)

@@ -3,7 +3,7 @@ import { userInfo } from 'node:os'
 import { type Blobs, openBlobs } from '../bus/blobs.ts'
 import { type Bus, type BusAddress, connectBus } from '../bus/connect.ts'
 import { connectionFor } from '../config/credentials.ts'
-import { readEnvironment } from '../config/environment.ts'
+import { readEnvironment, variablesWith } from '../config/environment.ts'
 
 export type ConnectOptions = {
   /** Folder of the system's state; default `QUBUS_HOME`, or the usual one. */
@@ -36,13 +36,12 @@ export async function openSessionAt(address: BusAddress): Promise<Session> {
   }
 }
 
-function withOptions({ home, url, credentials }: ConnectOptions): NodeJS.ProcessEnv {
-  return {
-    ...process.env,
+function withOptions({ home, url, credentials }: ConnectOptions): Record<string, string | undefined> {
+  return variablesWith({
     ...(home === undefined ? {} : { QUBUS_HOME: home }),
     ...(url === undefined ? {} : { QUBUS_URL: url }),
     ...(credentials === undefined ? {} : { QUBUS_CREDS: credentials }),
-  }
+  })
 }
 
 // A container may run under a user id that has no name.

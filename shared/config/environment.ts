@@ -75,6 +75,11 @@ export function readHost(
   return Object.freeze({ searchPath, userHome: read(variables, 'HOME') })
 }
 
+/** The process's own environment with some variables set otherwise: for a client of another home, or a child process. */
+export function variablesWith(overrides: Variables): Record<string, string | undefined> {
+  return { ...process.env, ...overrides }
+}
+
 // An empty variable is one that is not set: shells and job scripts make no difference either.
 function read(variables: Variables, key: string): string | undefined {
   const value = variables[key]

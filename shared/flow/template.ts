@@ -9,7 +9,11 @@ export function fillTemplate(template: string, args: readonly unknown[], now: nu
   const fields = typeof first === 'object' && first !== null ? (first as Record<string, unknown>) : {}
   return template
     .replaceAll(/\{([^{}]+)\}/g, (whole, key: string) => {
-      const value = /^\d+$/.test(key) ? args[Number(key)] : Object.hasOwn(fields, key) ? fields[key] : undefined
+      const value = /^\d+$/.test(key)
+        ? args[Number(key)]
+        : Object.hasOwn(fields, key)
+          ? fields[key]
+          : undefined
       if (value !== undefined) return typeof value === 'object' ? JSON.stringify(value) : String(value)
       return key === 'date' ? new Date(now).toISOString().slice(0, 10) : whole
     })

@@ -237,6 +237,26 @@ describe('a run', { concurrency: true }, () => {
     assert.equal(await resultOf('effects-misused'), 'FORBIDDEN_IN_FLOW')
   })
 
+  it('tries a step again after its delays, under one idempotency key, and never after a TerminalError', async () => {
+    const run = await flows.request('retried')
+    const { result, error } = await actors.client.outcome(run)
+    assert.equal(error, undefined)
+    assert.equal((result as unknown[])[1], `${run}.2`)
+    const { attempts, outcomes } = await actors.history(run)
+    assert.deepEqual(
+      attempts.map(({ step, attempt, error }) => [step, attempt, error.code, error.message]),
+      [
+        [1, 1, 'TERMINAL', 'the key is wrong'],
+        [2, 1, 'TASK_FAILED', 'attempt 1'],
+        [2, 2, 'TASK_FAILED', 'attempt 2'],
+      ],
+    )
+    assert.equal(outcomes[0]?.error?.facts?.key, 7)
+    const [, first, second] = attempts
+    assert.ok((second?.startedAt ?? 0) >= (first?.storedAt ?? 0) + 100)
+    assert.ok((outcomes[1]?.startedAt ?? 0) >= (second?.storedAt ?? 0) + 200)
+  })
+
   it('sleeps and runs programs', async () => {
     const { seconds, result } = await flows.run('naps', { seconds: 0.3 })
     assert.equal(result, 'rested')

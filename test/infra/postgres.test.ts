@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { Client } from 'pg'
 import { type Postgres, startPostgres } from '#infra/postgres/start-postgres.ts'
@@ -21,6 +22,18 @@ test('a killed PostgreSQL starts again with its data on the same port', async ()
   assert.deepEqual(await run(second, 'SELECT name FROM kept'), [{ name: 'still here' }])
   assert.deepEqual(await run(second, 'SHOW fsync'), [{ fsync: 'on' }])
   assert.deepEqual(await run(second, 'SHOW synchronous_commit'), [{ synchronous_commit: 'on' }])
+})
+
+test('a note of a pid that is now another program does not keep PostgreSQL from starting', async () => {
+  await using home = await tempHome()
+  const first = await startPostgres({ home: home.path, sync: false })
+  first.kill('SIGKILL')
+  await first.exited
+  const note = join(first.data, 'postmaster.pid')
+  const lines = readFileSync(note, 'utf8').split('\n')
+  writeFileSync(note, [String(process.pid), ...lines.slice(1)].join('\n'))
+  await using second = await startPostgres({ home: home.path, sync: false })
+  assert.deepEqual(await run(second, 'SELECT 1 AS one'), [{ one: 1 }])
 })
 
 test('a PostgreSQL that an earlier supervisor left is adopted, not started twice', async () => {
@@ -61,7 +74,7 @@ test('each test gets a database of its own, and a connection left open is told',
   const left = new Client({ connectionString: two.url })
   left.on('error', () => {})
   await left.connect()
-  await assert.rejects(two[Symbol.asyncDispose](), /left open/)
+  await assert.rejects(() => two[Symbol.asyncDispose](), /left open/)
   await left.end().catch(() => {})
 })
 

@@ -14,10 +14,28 @@ test('the lock file holds every optional package, so that npm ci takes it on eve
 })
 
 test('an optional package that npm left out is added for its platform alone', () => {
-  const packages = { 'node_modules/a': { dev: true, optionalDependencies: { '@a/linux-x64-musl': '^1.2.3', 'a-win32-arm64': '1.0.0' } } }
+  const packages = {
+    'node_modules/a': {
+      dev: true,
+      optionalDependencies: { '@a/linux-x64-musl': '^1.2.3', 'a-win32-arm64': '1.0.0' },
+    },
+  }
   assert.deepEqual(missingEntries({ packages }), {
-    'node_modules/@a/linux-x64-musl': { version: '1.2.3', cpu: ['x64'], os: ['linux'], libc: ['musl'], dev: true, optional: true },
-    'node_modules/a-win32-arm64': { version: '1.0.0', cpu: ['arm64'], os: ['win32'], dev: true, optional: true },
+    'node_modules/@a/linux-x64-musl': {
+      version: '1.2.3',
+      cpu: ['x64'],
+      os: ['linux'],
+      libc: ['musl'],
+      dev: true,
+      optional: true,
+    },
+    'node_modules/a-win32-arm64': {
+      version: '1.0.0',
+      cpu: ['arm64'],
+      os: ['win32'],
+      dev: true,
+      optional: true,
+    },
   })
 })
 
