@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { homePaths } from '#shared/config/home.ts'
 import { QubusError } from '#shared/contract/errors.ts'
-import { findByArguments } from '../process/identity.ts'
+import { findByArguments } from '#shared/process/find.ts'
 import { keptPort } from '../process/port.ts'
 import { prepareHome } from '../process/prepare-home.ts'
 import { writePrivate } from '../process/private-file.ts'
@@ -24,7 +24,8 @@ export type BrokerOptions = {
   maxFileBytes?: number
 }
 
-export type Broker = AsyncDisposable & {
+export type Broker = {
+  [Symbol.asyncDispose](): Promise<void>
   url: string
   port: number
   pid: number

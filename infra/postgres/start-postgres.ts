@@ -7,7 +7,7 @@ import { Client } from 'pg'
 import { readEnvironment } from '#shared/config/environment.ts'
 import { credentialsFile, homePaths } from '#shared/config/home.ts'
 import { QubusError } from '#shared/contract/errors.ts'
-import { findByArguments } from '../process/identity.ts'
+import { findByArguments } from '#shared/process/find.ts'
 import { keptPort } from '../process/port.ts'
 import { prepareHome } from '../process/prepare-home.ts'
 import { writePrivate } from '../process/private-file.ts'
@@ -27,7 +27,8 @@ export type PostgresOptions = {
   sync?: boolean
 }
 
-export type Postgres = AsyncDisposable & {
+export type Postgres = {
+  [Symbol.asyncDispose](): Promise<void>
   /** With the password: never to be logged, nor put into arguments. */
   url: string
   port: number

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { appendFileSync, closeSync, openSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { identify, isAlive, type ProcessIdentity } from './identity.ts'
+import { identify, isAlive, type ProcessIdentity } from '#shared/process/identity.ts'
 
 export type ServerProcess = {
   readonly pid: number
@@ -54,7 +54,7 @@ export function launchServer({ file, args, env, cwd, log, uid, gid }: LaunchOpti
       })
     })
     const identity = child.pid === undefined ? undefined : identify(child.pid)
-    return serverProcess(identity ?? { pid: child.pid ?? -1, startTicks: 'ended' }, exited)
+    return serverProcess(identity ?? { pid: child.pid ?? -1, start: 'ended', boot: '' }, exited)
   } finally {
     closeSync(output)
   }

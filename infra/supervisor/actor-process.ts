@@ -1,8 +1,10 @@
 /** An actor as a process of its own: it outlives a supervisor that is killed, and the next one takes it over. */
+
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { variablesWith } from '#shared/config/environment.ts'
 import { QubusError } from '#shared/contract/errors.ts'
 import type { ActorName } from '#shared/contract/registry.ts'
 import { openLog } from './log-file.ts'
@@ -30,7 +32,7 @@ export async function startActor({ actor, args, home, log }: ActorLaunch): Promi
       process.execPath,
       ['--enable-source-maps', '--disable-warning=ExperimentalWarning', actorFile(actor), ...args],
       {
-        env: { ...process.env, QUBUS_HOME: home },
+        env: variablesWith({ QUBUS_HOME: home }),
         // A process group of its own: Ctrl-C at the terminal is the supervisor's to handle.
         detached: true,
         stdio: ['ignore', output, output],

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { Environment } from '#shared/config/environment.ts'
+import { type Environment, variablesWith } from '#shared/config/environment.ts'
 import { ERRORS, type ErrorCode, QubusError } from '#shared/contract/errors.ts'
 import { makePrivateFolder } from '../process/private-file.ts'
 import { type Summary, SupervisorState, supervisorFiles } from './files.ts'
@@ -29,7 +29,7 @@ export async function detach(
     ['--enable-source-maps', '--disable-warning=ExperimentalWarning', ...args],
     {
       cwd: environment.home,
-      env: { ...process.env, QUBUS_HOME: environment.home },
+      env: variablesWith({ QUBUS_HOME: environment.home }),
       detached: true,
       stdio: ['ignore', output, output],
     },
@@ -49,7 +49,7 @@ export async function untilSystemReady({ home }: Environment, supervisor: Proces
     const alive = isAlive(supervisor)
     const state = readJson(files.state, SupervisorState)
     const its =
-      state?.supervisor.pid === supervisor.pid && state.supervisor.startTicks === supervisor.startTicks
+      state?.supervisor.pid === supervisor.pid && state.supervisor.start === supervisor.start
         ? state
         : undefined
     if (its?.phase === 'ready' && its.summary) return its.summary

@@ -76,9 +76,7 @@ function readLock(path: string): ProcessIdentity | undefined {
 }
 
 function same(a: ProcessIdentity | undefined, b: ProcessIdentity | undefined): boolean {
-  return (
-    a?.pid === b?.pid && a?.startTicks === b?.startTicks && a?.bootId === b?.bootId && a?.host === b?.host
-  )
+  return a?.pid === b?.pid && a?.start === b?.start && a?.boot === b?.boot && a?.host === b?.host
 }
 
 function elsewhere(path: string, { host, pid }: ProcessIdentity): QubusError {

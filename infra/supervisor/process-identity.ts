@@ -2,15 +2,14 @@
  * Which process is meant, across supervisors: a pid alone may have gone to somebody else, so it counts only with the
  * start time that the kernel gave it, in the same boot of the same host.
  */
-import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { z } from 'zod'
-import { identify, isAlive as livesHere } from '../process/identity.ts'
+import { identify, isAlive as livesHere } from '#shared/process/identity.ts'
 
 export const ProcessIdentity = z.object({
   pid: z.number().int().positive(),
-  startTicks: z.string(),
-  bootId: z.string(),
+  start: z.string(),
+  boot: z.string(),
   host: z.string(),
 })
 export type ProcessIdentity = z.infer<typeof ProcessIdentity>
@@ -18,11 +17,11 @@ export type ProcessIdentity = z.infer<typeof ProcessIdentity>
 /** Undefined when no such process lives; one that ended and was not reaped does not live. */
 export function identityOf(pid: number): ProcessIdentity | undefined {
   const found = identify(pid)
-  return found === undefined ? undefined : { ...found, bootId: bootId(), host: hostname() }
+  return found === undefined ? undefined : { ...found, host: hostname() }
 }
 
 export function isAlive(identity: ProcessIdentity): boolean {
-  return identity.host === hostname() && identity.bootId === bootId() && livesHere(identity)
+  return identity.host === hostname() && livesHere(identity)
 }
 
 /** Signals that very process; false when it is gone. */
@@ -33,11 +32,4 @@ export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals)
   } catch {
     return false
   }
-}
-
-let boot: string | undefined
-
-function bootId(): string {
-  boot ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-  return boot
 }

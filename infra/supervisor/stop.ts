@@ -1,12 +1,12 @@
 /** Stops what `up` started, whether or not its supervisor still lives. */
 import { existsSync, readdirSync, realpathSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Environment, readEnvironment } from '#shared/config/environment.ts'
+import { type Environment, readEnvironment, variablesWith } from '#shared/config/environment.ts'
 import { homePaths } from '#shared/config/home.ts'
 import { QubusError } from '#shared/contract/errors.ts'
 import { ActorName } from '#shared/contract/registry.ts'
+import { findByArguments } from '#shared/process/find.ts'
 import { serverUserFor } from '../postgres/server-user.ts'
-import { findByArguments } from '../process/identity.ts'
 import { leftActors } from './actors.ts'
 import { supervisorFiles } from './files.ts'
 import { lockHolder, takeLock } from './home-lock.ts'
@@ -26,8 +26,7 @@ export async function stopHome(
   signal: AbortSignal,
 ): Promise<boolean> {
   if (!existsSync(home)) return false
-  process.env.QUBUS_HOME = realpathSync(home)
-  const environment = readEnvironment()
+  const environment = readEnvironment(variablesWith({ QUBUS_HOME: realpathSync(home) }))
   const files = supervisorFiles(environment.home)
   const supervisor = lockHolder(files.lock)
   if (supervisor) {

@@ -2,7 +2,7 @@
 import { mkdirSync, realpathSync } from 'node:fs'
 import { loadCluster } from '#shared/cluster/load-cluster.ts'
 import type { Environment } from '#shared/config/environment.ts'
-import { readEnvironment } from '#shared/config/environment.ts'
+import { readEnvironment, variablesWith } from '#shared/config/environment.ts'
 import { QubusError } from '#shared/contract/errors.ts'
 import { endUnplanned } from './actors.ts'
 import { type Summary, type SupervisorState, supervisorFiles } from './files.ts'
@@ -69,8 +69,7 @@ export async function supervise({ counts, cluster, say, onReady }: SuperviseOpti
 function ownHome(): Environment {
   const { home } = readEnvironment()
   mkdirSync(home, { recursive: true, mode: 0o700 })
-  process.env.QUBUS_HOME = realpathSync(home)
-  return readEnvironment()
+  return readEnvironment(variablesWith({ QUBUS_HOME: realpathSync(home) }))
 }
 
 type TwoStageStop = Disposable & { stopping: AbortSignal; force: AbortSignal }

@@ -34,10 +34,10 @@ qubus_packages_ready() {
   [[ -x $QUBUS_NODE && -r $stamp && $(< "$stamp") == "$(qubus_lock_digest)" ]]
 }
 
-# npm writes its own copy of the lock file last: newer than ours means that somebody ran npm by hand just now.
+# Somebody ran npm by hand, or the lock file changed only in what does not concern this machine.
 qubus_adopt_packages() {
-  local installed=$QUBUS_ROOT/node_modules/.package-lock.json
-  [[ -x $QUBUS_NODE && -f $installed && ! $QUBUS_ROOT/package-lock.json -nt $installed ]] || return 1
+  [[ -x $QUBUS_NODE ]] || return 1
+  "$QUBUS_NODE" --disable-warning=ExperimentalWarning "$QUBUS_ROOT/scripts/setup/fits-lock.ts" 2> /dev/null || return 1
   qubus_lock_digest > "$QUBUS_ROOT/node_modules/.qubus-installed"
 }
 

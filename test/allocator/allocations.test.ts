@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { identify, processesWith } from '../../services/allocator/local/process-identity.ts'
+import { processesWith } from '#shared/process/find.ts'
+import { identify } from '#shared/process/identity.ts'
 import { backlogOf } from '../../shared/bus/consumers.ts'
 import { readRegistry } from '../../shared/bus/registry.ts'
 import { AttemptRecord, StepOutcome } from '../../shared/contract/step-record.ts'

@@ -4,16 +4,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { processesWith } from '#shared/process/find.ts'
+import { bootId, identify, isAlive, signalExactly } from '#shared/process/identity.ts'
 import { JobFiles } from '../../services/allocator/local/job-file.ts'
 import { openJobLog, rotateJobLog, tailJobLog } from '../../services/allocator/local/job-log.ts'
 import { LocalScheduler } from '../../services/allocator/local/local-scheduler.ts'
-import {
-  bootId,
-  identify,
-  isAlive,
-  processesWith,
-  signalExactly,
-} from '../../services/allocator/local/process-identity.ts'
 import type { Job, JobSpec } from '../../services/allocator/scheduler.ts'
 import type { QubusError } from '../../shared/contract/errors.ts'
 import { until } from '../support/until.ts'

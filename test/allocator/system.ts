@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { processesWith } from '../../services/allocator/local/process-identity.ts'
+import { processesWith } from '#shared/process/find.ts'
 import { type Bus, connectBus } from '../../shared/bus/connect.ts'
 import { readLast } from '../../shared/bus/direct.ts'
 import { STREAM } from '../../shared/contract/streams.ts'

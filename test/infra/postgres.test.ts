@@ -74,7 +74,7 @@ test('each test gets a database of its own, and a connection left open is told',
   const left = new Client({ connectionString: two.url })
   left.on('error', () => {})
   await left.connect()
-  await assert.rejects(() => two[Symbol.asyncDispose](), /left open/)
+  await assert.rejects(async () => two[Symbol.asyncDispose](), /left open/)
   await left.end().catch(() => {})
 })
 

@@ -30,7 +30,7 @@ test('a pid that went to somebody else holds nothing, another host does', async 
   await using home = await tempHome()
   const path = join(home.path, 'lock')
   const mine = identityOf(process.pid) as ProcessIdentity
-  for (const stale of [{ ...mine, startTicks: '1' }, { ...mine, bootId: 'before' }, 'rubbish']) {
+  for (const stale of [{ ...mine, start: '1' }, { ...mine, boot: 'before' }, 'rubbish']) {
     writeFileSync(path, JSON.stringify(stale))
     using lock = takeLock(path) as Disposable & { owner: ProcessIdentity }
     assert.deepEqual(JSON.parse(readFileSync(path, 'utf8')), lock.owner)
@@ -42,7 +42,7 @@ test('a pid that went to somebody else holds nothing, another host does', async 
 test('of many that find a stale lock at once, exactly one gets it', async () => {
   await using home = await tempHome()
   const path = join(home.path, 'lock')
-  writeFileSync(path, JSON.stringify({ ...identityOf(process.pid), startTicks: '1' }))
+  writeFileSync(path, JSON.stringify({ ...identityOf(process.pid), start: '1' }))
   const code = `const { takeLock } = await import(${JSON.stringify(MODULE)}); console.log('owner' in takeLock(${JSON.stringify(path)}) ? 'mine' : 'taken'); setInterval(() => {}, 1000)`
   const said: string[] = []
   const all = Array.from({ length: 4 }, () => {

@@ -6,10 +6,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { after } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 
-const finishers: (() => Promise<void>)[] = []
+const finishers: (() => PromiseLike<void>)[] = []
 
 /** Calls `finish` when all tests of this file are done: the last one given comes first. */
-export function atEndOfFile(finish: () => Promise<void>): void {
+export function atEndOfFile(finish: () => PromiseLike<void>): void {
   finishers.push(finish)
 }
 

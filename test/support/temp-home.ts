@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-export type TempHome = AsyncDisposable & { path: string }
+export type TempHome = { path: string; [Symbol.asyncDispose](): Promise<void> }
 
 /** Not inside the caller's own home: root's is closed to the user that PostgreSQL runs as. */
 export async function tempHome(): Promise<TempHome> {

@@ -10,7 +10,8 @@ import { brokerBinary } from './broker-binary.ts'
 import './leaks.ts'
 import { tempHome } from './temp-home.ts'
 
-export type TestBroker = AsyncDisposable & {
+export type TestBroker = {
+  [Symbol.asyncDispose](): Promise<void>
   home: string
   /** An environment that points at this home, for what reads one. */
   environment: Environment

@@ -4,7 +4,8 @@ import { type Postgres, startPostgres } from '#infra/postgres/start-postgres.ts'
 import { atEndOfFile } from './leaks.ts'
 import { tempHome } from './temp-home.ts'
 
-export type TestDatabase = AsyncDisposable & {
+export type TestDatabase = {
+  [Symbol.asyncDispose](): Promise<void>
   /** With the password. */
   url: string
   name: string

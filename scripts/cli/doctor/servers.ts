@@ -1,12 +1,12 @@
 /** Whether the servers are there, answer, and listen to nobody else. */
 import { access, constants, readFile } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { Client } from 'pg'
 import { builtBroker, isAtLeast, versionOf } from '#infra/broker/find-broker.ts'
 import { hasGo, pinnedVersion } from '#infra/broker/go-build.ts'
 import { connectBus } from '#shared/bus/connect.ts'
 import { connectionFor, databaseUrlFrom } from '#shared/config/credentials.ts'
-import type { Environment } from '#shared/config/environment.ts'
+import { type Environment, readHost } from '#shared/config/environment.ts'
 import { QubusError } from '#shared/contract/errors.ts'
 import type { Finding } from './checks.ts'
 
@@ -51,7 +51,7 @@ function missing(error: unknown, advice: string): Finding {
 export async function checkBrokerBinary({ cache, url }: Environment): Promise<Finding> {
   if (url !== undefined) return { ok: true, found: 'not needed: QUBUS_URL is set' }
   const wanted = await pinnedVersion()
-  const folders = (process.env.PATH ?? '').split(delimiter).filter((each) => each !== '')
+  const folders = readHost().searchPath
   for (const file of [...folders.map((folder) => join(folder, 'nats-server')), builtBroker(cache, wanted)]) {
     if (
       !(await access(file, constants.X_OK).then(

@@ -7,7 +7,7 @@ import { lockHolder } from '#infra/supervisor/home-lock.ts'
 import { type Counts, DEFAULT_COUNTS } from '#infra/supervisor/plan.ts'
 import { supervise } from '#infra/supervisor/supervise.ts'
 import { loadCluster } from '#shared/cluster/load-cluster.ts'
-import { type Environment, readEnvironment } from '#shared/config/environment.ts'
+import { type Environment, readEnvironment, variablesWith } from '#shared/config/environment.ts'
 import { ERRORS, QubusError } from '#shared/contract/errors.ts'
 import { EXIT } from '../exit-code.ts'
 import { emit, say } from '../output.ts'
@@ -65,7 +65,7 @@ export async function up(options: UpOptions): Promise<number> {
 // By two names of one folder there would be two systems on it.
 function realHome(environment: Environment): Environment {
   if (!existsSync(environment.home)) return environment
-  return readEnvironment({ ...process.env, QUBUS_HOME: realpathSync(environment.home) })
+  return readEnvironment(variablesWith({ QUBUS_HOME: realpathSync(environment.home) }))
 }
 
 // Whatever kept it from starting, the system can't be reached; only what was asked wrongly says so.

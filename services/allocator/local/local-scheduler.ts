@@ -1,10 +1,11 @@
 /** Jobs as processes of this machine. They outlive the allocator; a file each says which process they are. */
 import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
+import { leaderWith } from '#shared/process/find.ts'
+import { identify, isAlive, type ProcessIdentity, signalExactly } from '#shared/process/identity.ts'
 import type { CancelOptions, Job, JobId, JobSpec, Scheduler } from '../scheduler.ts'
 import { type JobFile, JobFiles } from './job-file.ts'
 import { rotateJobLog, tailJobLog } from './job-log.ts'
-import { identify, isAlive, leaderWith, type ProcessIdentity, signalExactly } from './process-identity.ts'
 import { type JobExit, startJob } from './start-job.ts'
 import { JOB_VARIABLE, sweepOrphans } from './sweep-orphans.ts'
 

@@ -2,9 +2,9 @@
 import { spawn } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import { QubusError } from '#shared/contract/errors.ts'
+import { identify, type ProcessIdentity } from '#shared/process/identity.ts'
 import type { JobSpec } from '../scheduler.ts'
 import { openJobLog } from './job-log.ts'
-import { identify, type ProcessIdentity } from './process-identity.ts'
 import { JOB_VARIABLE } from './sweep-orphans.ts'
 
 export type JobExit = { code: number | null; signal: NodeJS.Signals | null }

@@ -1,6 +1,7 @@
 /** Ends what a job left running: a worker that was killed leaves its program's process group behind. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { type ProcessIdentity, processesWith, signalExactly } from './process-identity.ts'
+import { processesWith } from '#shared/process/find.ts'
+import { type ProcessIdentity, signalExactly } from '#shared/process/identity.ts'
 
 /** Tells a job's processes from all others; they hand it on to whatever they start. */
 export const JOB_VARIABLE = 'QUBUS_JOB'

@@ -1,5 +1,5 @@
 /** Which process exactly: a pid alone is given to another one sooner or later. */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 
 /** `start` is the kernel's start time in ticks since boot; with the boot it belongs to, it makes a pid unique. */
 export type ProcessIdentity = { pid: number; start: string; boot: string }
@@ -36,38 +36,8 @@ export function signalExactly(
   }
 }
 
-/** Processes of our user whose environment at their start held exactly `name=value`. */
-export function processesWith(name: string, value: string): ProcessIdentity[] {
-  const boot = bootId()
-  const wanted = Buffer.from(`\0${name}=${value}\0`)
-  const found: ProcessIdentity[] = []
-  for (const entry of readdirSync('/proc')) {
-    if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue
-    // Identified before and checked after: what is read in between is of one process.
-    const before = identify(Number(entry), boot)
-    if (before === undefined || !ownEnvironment(entry)?.includes(wanted)) continue
-    if (isAlive(before)) found.push(before)
-  }
-  return found
-}
-
-/** The leader of its session among {@link processesWith}: the process that was started as the job. */
-export function leaderWith(name: string, value: string): ProcessIdentity | undefined {
-  return processesWith(name, value).find(({ pid }) => statFields(pid)?.[3] === String(pid))
-}
-
-function ownEnvironment(pid: string): Buffer | undefined {
-  try {
-    if (statSync(`/proc/${pid}`).uid !== process.getuid?.()) return undefined
-    const content = readFileSync(`/proc/${pid}/environ`)
-    return Buffer.concat([Buffer.from([0]), content, Buffer.from([0])])
-  } catch {
-    return undefined
-  }
-}
-
-// The program's name stands in parentheses and may hold anything, so fields are counted from the last one.
-function statFields(pid: number): string[] | undefined {
+/** What the kernel says of a process from its state on: the name before stands in parentheses and may hold anything. */
+export function statFields(pid: number): string[] | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
     return text.slice(text.lastIndexOf(')') + 2).split(' ')
