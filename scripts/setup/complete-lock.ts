@@ -1,13 +1,15 @@
 /**
  * Adds to package-lock.json the optional packages of other platforms that npm left out, which it does where the
  * registry at hand does not serve them: `npm ci` refuses a lock file without them, although it never fetches them
- * on this platform. Run after every change of packages: `npm run lock`.
+ * on this platform. Also removes the addresses that packages came from, so that any registry or mirror serves; the
+ * checksums stay. Run after every change of packages: `npm run lock`.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 type Entry = {
   version?: string
+  resolved?: string
   dev?: boolean
   optional?: boolean
   optionalDependencies?: Record<string, string>
@@ -64,6 +66,7 @@ function complete(file: string): void {
   const lock = JSON.parse(readFileSync(file, 'utf8')) as Lock
   const missing = missingEntries(lock)
   const packages = { ...lock.packages, ...missing }
+  for (const entry of Object.values(packages)) delete entry.resolved
   // The order npm writes them in.
   const order = Object.keys(packages).sort((a, b) => a.localeCompare(b, 'en'))
   const sorted = Object.fromEntries(order.map((key) => [key, packages[key]]))

@@ -13,6 +13,7 @@ import { filter, lastToken } from '#shared/contract/subjects.ts'
 import { acceptRequest } from './accept-request.ts'
 import { ActiveRun } from './active-run.ts'
 import type { CoordinatorContext } from './context.ts'
+import { type EarlyCancels, earlyCancels } from './early-cancels.ts'
 import { answerInspections, hearRunning } from './inspect.ts'
 import { keepLease } from './lease.ts'
 import { fromDelivery } from './log-record.ts'
@@ -71,15 +72,17 @@ export async function startCoordinator(actor: Actor, options: CoordinatorOptions
     leaseHolds: () => lease.holds(),
   }
 
+  let cancels = earlyCancels(Number.POSITIVE_INFINITY)
   const feed = openFeed(bus, {
     stream: STREAM.runs,
     filters: [filter.runs],
     from: 'new',
     onBatch(batch) {
-      for (const delivery of batch) dispatch(actor, runs, delivery)
+      for (const delivery of batch) dispatch(actor, runs, cancels, delivery)
     },
   })
   await feed.ready
+  cancels = earlyCancels(Date.now())
 
   const take = (delivery: Delivery): void => {
     const run = lastToken(delivery.subject)
@@ -113,7 +116,7 @@ export async function startCoordinator(actor: Actor, options: CoordinatorOptions
       })
       runs.set(run, active)
       if (accepted.refusal) await active.refuse(accepted.refusal)
-      else await active.begin(accepted.fresh)
+      else await active.begin(accepted.fresh && !cancels.possible(run, delivery))
     } catch (error) {
       // A run that did not begin must not be held: its request goes back.
       runs.get(run)?.abandon()
@@ -159,10 +162,16 @@ export async function startCoordinator(actor: Actor, options: CoordinatorOptions
   }
 }
 
-function dispatch(actor: Actor, runs: Map<string, ActiveRun>, delivery: Delivery): void {
+function dispatch(
+  actor: Actor,
+  runs: Map<string, ActiveRun>,
+  cancels: EarlyCancels,
+  delivery: Delivery,
+): void {
   // Most records are of runs that others hold: the subject alone says so.
-  const run = runs.get(delivery.subject.split('.')[4] ?? '')
-  if (run === undefined) return
+  const id = delivery.subject.split('.')[4] ?? ''
+  const run = runs.get(id)
+  if (run === undefined) return cancels.heard(id, delivery.subject)
   try {
     const entry = fromDelivery(delivery)
     if (entry) run.onRecord(entry)

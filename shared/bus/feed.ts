@@ -25,7 +25,7 @@ export type Feed = {
   ready: Promise<void>
   /** Last sequence handled. */
   readonly position: number
-  /** Resolves when everything up to `sequence` of the stream was handled, where it matches the filters. */
+  /** Gives nothing more, and removes the consumer. */
   stop(): void
 }
 
@@ -37,7 +37,8 @@ export function openFeed(bus: Bus, options: FeedOptions): Feed {
 }
 
 class OrderedFeed implements Feed {
-  readonly ready: Promise<void>
+  readonly #made = Promise.withResolvers<void>()
+  readonly ready = this.#made.promise
   readonly #bus: Bus
   readonly #options: FeedOptions
   readonly #window: number
@@ -63,7 +64,7 @@ class OrderedFeed implements Feed {
     this.#forget = bus.onReconnect(() => void this.#open())
     this.#timer = setInterval(() => void this.#watch(), WATCHDOG_MS)
     this.#timer.unref()
-    this.ready = this.#open()
+    void this.#open()
   }
 
   get position(): number {
@@ -73,6 +74,7 @@ class OrderedFeed implements Feed {
   stop(): void {
     this.#stopped = true
     this.#generation++
+    this.#made.resolve()
     clearInterval(this.#timer)
     this.#forget()
     this.#puller?.stop()
@@ -98,6 +100,7 @@ class OrderedFeed implements Feed {
           onBatch: (batch) => this.#receive(generation, batch),
           onGone: () => generation === this.#generation && void this.#open(),
         })
+        this.#made.resolve()
         return
       } catch {
         await new Promise((resolve) => setTimeout(resolve, 200))

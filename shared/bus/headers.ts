@@ -23,7 +23,7 @@ export type CloudAttributes = { type: string; id: string; source: string; time: 
 export function cloudHeaders({ type, id, source, time, step }: CloudAttributes): HeaderLines {
   const lines = `${CE.specversion}: 1.0\r\n${CE.type}: ${type}\r\n${CE.id}: ${id}\r\n${CE.source}: ${source}\r\n${CE.time}: ${new Date(time).toISOString()}\r\n`
   // A header's value is one line of latin text; a step may be called anything.
-  return step === undefined ? lines : lines + headerLine(CE.step, encodeURI(step))
+  return step === undefined ? lines : lines + headerLine(CE.step, encodeURI(step.toWellFormed()))
 }
 
 /** What the client's publish takes: it asks its headers for nothing but their encoded form. */

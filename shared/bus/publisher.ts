@@ -2,7 +2,7 @@
  * Publishes create-if-absent, in groups: what waits goes out as one atomic batch, which the broker syncs to disk once.
  * Owns all retries of publishing: an unknown result is sent again until the broker says stored or present.
  */
-import { type NatsConnection, nuid } from '@nats-io/transport-node'
+import { type NatsConnection, nuid, type Status } from '@nats-io/transport-node'
 import { QubusError } from '../contract/errors.ts'
 import type { StreamName } from '../contract/streams.ts'
 import { readLastOf, type Stored } from './direct.ts'
@@ -56,12 +56,17 @@ export class Publisher {
   readonly #options: Required<PublisherOptions>
   readonly #queue: Waiting[] = []
   readonly #gather = gather(() => this.#flush())
+  readonly #statuses: AsyncIterator<Status>
+  /** Each ends the wait for one answer. */
+  readonly #unanswered = new Set<() => void>()
   #busy = 0
   #closed = false
 
   constructor(nc: NatsConnection, options: PublisherOptions) {
     this.#nc = nc
     this.#options = { batchSize: 900, batchesInFlight: 2, atomic: true, whenFull: 'wait', ...options }
+    this.#statuses = nc.status()[Symbol.asyncIterator]()
+    void this.#watchReconnects()
   }
 
   /** How many drafts wait to be sent. */
@@ -96,6 +101,7 @@ export class Publisher {
   /** Gives up what is not sent yet; what is in flight may or may not be stored. */
   close(): void {
     this.#closed = true
+    void this.#statuses.return?.()
     for (const each of this.#queue.splice(0))
       each.reject(new QubusError('UNREACHABLE', 'the publisher was closed'))
   }
@@ -193,15 +199,31 @@ export class Publisher {
     return this.#send(final.subject, final.body, `${inBatch(final, batch, last)}Nats-Batch-Commit: 1\r\n`)
   }
 
-  async #send(subject: string, body: Uint8Array, lines: HeaderLines): Promise<Verdict> {
-    try {
-      const reply = await this.#nc.request(subject, body, {
-        headers: wireHeaders(lines),
-        timeout: TIMEOUT_MS,
-      })
-      return verdictOf(JSON.parse(reply.string()))
-    } catch {
-      return 'unknown'
+  #send(subject: string, body: Uint8Array, lines: HeaderLines): Promise<Verdict> {
+    return new Promise((resolve) => {
+      const finish = (verdict: Verdict): void => {
+        this.#unanswered.delete(giveUp)
+        resolve(verdict)
+      }
+      const giveUp = (): void => finish('unknown')
+      this.#unanswered.add(giveUp)
+      try {
+        this.#nc
+          .request(subject, body, { headers: wireHeaders(lines), timeout: TIMEOUT_MS })
+          .then((reply) => finish(verdictOf(JSON.parse(reply.string()))))
+          .catch(giveUp)
+      } catch {
+        giveUp()
+      }
+    })
+  }
+
+  // What was sent over the old connection is not answered any more: sent again at once, it need not wait for its time-out.
+  async #watchReconnects(): Promise<void> {
+    for (;;) {
+      const { value, done } = await this.#statuses.next()
+      if (done) return
+      if (value.type === 'reconnect') for (const giveUp of [...this.#unanswered]) giveUp()
     }
   }
 

@@ -4,7 +4,7 @@ import { ActorEntry, VqpuEntry } from '../contract/registry.ts'
 import { REGISTRY_BUCKET, REGISTRY_TTL_SECONDS } from '../contract/streams.ts'
 import { encode, unpack } from '../wire/message.ts'
 import type { Bus } from './connect.ts'
-import { readLastOf } from './direct.ts'
+import { readAll } from './direct.ts'
 
 const PREFIX = `$KV.${REGISTRY_BUCKET}.`
 
@@ -23,10 +23,11 @@ export type RegistryView = {
 /** All entries that are alive now. */
 export async function readRegistry(nc: NatsConnection): Promise<RegistryView> {
   const view: RegistryView = { actors: new Map(), vqpus: new Map() }
-  const found = await readLastOf(nc, `KV_${REGISTRY_BUCKET}`, [`${PREFIX}>`])
-  for (const stored of found) {
-    if (Date.now() - Date.parse(stored.time) < REGISTRY_TTL_SECONDS * 1000)
-      place(view, stored.subject, stored.data)
+  // One message a key; in pages, because the broker names no more than 1,024 subjects at once.
+  for await (const page of readAll(nc, `KV_${REGISTRY_BUCKET}`, `${PREFIX}>`)) {
+    for (const { subject, data, time } of page) {
+      if (Date.now() - Date.parse(time) < REGISTRY_TTL_SECONDS * 1000) place(view, subject, data)
+    }
   }
   return view
 }

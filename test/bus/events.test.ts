@@ -69,7 +69,7 @@ test('records of steps are told without their body, and EVENTS does not keep the
   for (const [i, message] of heard.entries()) {
     assertCloudEvent(message)
     assert.equal(message.data.length, 0)
-    assert.equal(message.subject, `qubus.v1.event.step.recorded.r2.step.${i + 1}`)
+    assert.equal(message.subject, `qubus.v1.event.step.recorded.r2.${i + 1}`)
     assert.equal(message.headers?.get(CE.type), 'qubus.step.completed')
     assert.equal(message.headers?.get(CE.id), `r2.${i + 1}`)
     assert.equal(decodeURI(message.headers?.get(CE.step) ?? ''), command.name)

@@ -44,6 +44,11 @@ const vqpu = (id: string): VqpuEntry => ({
 
 const put = (entry: ActorEntry, nc: NatsConnection = bus.nc) => putEntry(nc, registryKey.actor(entry.id), entry)
 
+function every(ms: number, what: () => void): Disposable {
+  const timer = setInterval(what, ms)
+  return { [Symbol.dispose]: () => clearInterval(timer) }
+}
+
 test('entries are listed by what they are, the last of each', async () => {
   put(actor('listed', { state: 'starting' }))
   put(actor('listed'))
@@ -95,29 +100,29 @@ test('a watch that is disposed of hears nothing more', async () => {
 })
 
 test('1,500 actors are all listed', async () => {
-  const renewing = setInterval(() => {
+  using renewing = every(3000, () => {
     for (let i = 0; i < 1500; i++) put(actor(`many-${i}`))
-  }, 3000)
+  })
+  void renewing
   for (let i = 0; i < 1500; i++) put(actor(`many-${i}`))
   const many = (view: { actors: Map<string, unknown> }) => [...view.actors.keys()].filter((id) => id.startsWith('many-')).length
   await until('they are listed', async () => many(await readRegistry(bus.nc)) === 1500)
   using watch = watchRegistry(bus, () => {})
   await watch.ready
   assert.equal(many(watch), 1500)
-  clearInterval(renewing)
 })
 
 test('an entry that is not renewed is gone from lists and watches; one that is renewed stays', async () => {
   put(actor('silent'))
   put(actor('lively'))
-  const renewing = setInterval(() => put(actor('lively')), 1000)
+  using renewing = every(1000, () => put(actor('lively')))
+  void renewing
   using watch = watchRegistry(bus, () => {})
   await until('both are there', () => watch.actors.has('silent') && watch.actors.has('lively'))
   await until('the silent one is gone from the list', async () => !(await readRegistry(bus.nc)).actors.has('silent'))
   await until('and from the watch', () => !watch.actors.has('silent'))
   assert.ok(watch.actors.has('lively'))
   assert.ok((await readRegistry(bus.nc)).actors.has('lively'))
-  clearInterval(renewing)
 })
 
 test('an entry whose time ran out while the broker was away is gone afterwards, and new ones are seen', async () => {

@@ -60,10 +60,18 @@ describe('a run goes on', () => {
       return both[0].counts.attempt === 1 && both[1].counts.timer === 1
     })
     const { run, executed } = await beginWork('coordinator')
+    const [held, queued] = [await flows.request('naps', { seconds: 600 }), 'queued-then-cancelled']
+    await holder(held)
     await actors.kill(first)
+    await flows.request('naps', { seconds: 600 }, { run: queued })
+    for (const each of [held, queued]) await actors.client.cancel(each, 'while nobody coordinates')
     actors.coordinators = [await actors.start('coordinator')]
     await holder(retries)
     const takenOverAt = Date.now()
+    for (const each of [held, queued]) {
+      const { state, error } = await actors.client.outcome(each)
+      assert.deepEqual([state, error?.message], ['cancelled', 'while nobody coordinates'])
+    }
     await assertExact(run)
     assert.equal(executed().length, N + 2)
     assert.equal(new Set(executed()).size, N + 2)
@@ -109,11 +117,37 @@ describe('a run goes on', () => {
     assert.equal(new Set(writers).size, 2)
   })
 
+  it('at once when its coordinator is told to stop, in another', async () => {
+    const [stopped, other] = actors.coordinators
+    assert.ok(stopped && other)
+    const { run, executed } = await beginWork('stopped')
+    await actors.kill(stopped, 'SIGTERM')
+    assert.equal(stopped.exitCode, 0, stopped.log())
+    actors.coordinators = [other]
+    await assertExact(run)
+    assert.equal(executed().length, N + 2)
+  })
+
   it('when the broker is killed and started again', async () => {
     const { run, executed } = await beginWork('broker')
     await actors.broker.kill()
     await actors.broker.restart()
     await assertExact(run)
     assert.equal(new Set(executed()).size, N + 2)
+  })
+
+  it('when the broker is killed while it and others are being accepted', async () => {
+    const runs = await Promise.all(Array.from({ length: 60 }, () => flows.request('naps', { seconds: 0.1 })))
+    await actors.broker.kill()
+    await actors.broker.restart()
+    const outcomes = await Promise.all(runs.map((run) => actors.client.outcome(run)))
+    assert.deepEqual(new Set(outcomes.map((each) => each.state)), new Set(['completed']))
+    for (const run of runs)
+      assert.deepEqual((await actors.history(run)).counts, {
+        requested: 1,
+        timer: 1,
+        outcome: 1,
+        completed: 1,
+      })
   })
 })

@@ -13,7 +13,7 @@ describe('flow code', () => {
     const { result, error } = await flows.run('forbidden')
     assert.equal(error, undefined)
     const errors = result as Record<string, string>
-    assert.ok(Object.keys(errors).length >= 17)
+    assert.ok(Object.keys(errors).length >= 23)
     for (const [name, message] of Object.entries(errors)) {
       assert.match(message, /^FORBIDDEN_IN_FLOW: .*: use (a task|sideEffect|sleep|program|random)/, name)
     }
@@ -43,6 +43,7 @@ describe('flow code', () => {
     for (const draw of draws) {
       assert.equal(draw.date, draw.now)
       assert.equal(draw.performance, draw.now)
+      assert.equal(draw.hrtime, draw.now)
       assert.equal(draw.written, new Date(draw.now).toISOString())
       assert.equal(draw.called, new Date(draw.now).toString())
       assert.ok(draw.values.some((each) => each !== 0))

@@ -22,6 +22,14 @@ setImmediate(() => {
   })
 })
 
+// Servers have process groups of their own: a test run that is stopped would leave them behind.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    for (const { pid } of descendantsOf(process.pid)) process.kill(pid, 'SIGKILL')
+    process.exit(1)
+  })
+}
+
 const HELD_OPEN_MS = 10_000
 
 // A connection or timer that a failed test left would keep the process, and the whole run, waiting.

@@ -9,12 +9,14 @@ import dgram from 'node:dgram'
 import dns from 'node:dns'
 import fs from 'node:fs'
 import http from 'node:http'
+import http2 from 'node:http2'
 import https from 'node:https'
 import { syncBuiltinESMExports } from 'node:module'
 import net from 'node:net'
 import timers from 'node:timers'
 import timersPromises from 'node:timers/promises'
 import tls from 'node:tls'
+import workerThreads from 'node:worker_threads'
 import { QubusError } from '#shared/contract/errors.ts'
 
 /** The run whose code is on the stack, unless it is in a side effect. */
@@ -27,6 +29,9 @@ export function makeDeterministic(current: CurrentRun): void {
   refuse(current, globalThis, ['setTimeout', 'setInterval', 'setImmediate'], 'use sleep')
   refuse(current, timers, ['setTimeout', 'setInterval', 'setImmediate'], 'use sleep')
   refuse(current, timersPromises, ['setTimeout', 'setInterval', 'setImmediate'], 'use sleep')
+  refuse(current, timersPromises.scheduler, ['wait', 'yield'], 'use sleep')
+  refuse(current, AbortSignal, ['timeout'], 'use sleep')
+  refuse(current, workerThreads, ['Worker'], 'use a task')
   refuse(
     current,
     childProcess,
@@ -34,15 +39,18 @@ export function makeDeterministic(current: CurrentRun): void {
     'use program',
   )
   refuse(current, net, ['connect', 'createConnection', 'createServer'], 'use a task')
+  refuse(current, net.Socket.prototype, ['connect'], 'use a task')
   refuse(current, tls, ['connect', 'createServer'], 'use a task')
   refuse(current, http, ['request', 'get', 'createServer'], 'use a task')
   refuse(current, https, ['request', 'get', 'createServer'], 'use a task')
+  refuse(current, http2, ['connect', 'createServer', 'createSecureServer'], 'use a task')
   refuse(current, dgram, ['createSocket'], 'use a task')
-  refuse(current, dns, ['lookup', 'resolve'], 'use a task')
   const functions = (of: object) =>
     Object.entries(of).flatMap(([name, value]) =>
       typeof value === 'function' && /^[a-z]/.test(name) ? [name] : [],
     )
+  refuse(current, dns, functions(dns), 'use a task')
+  refuse(current, dns.promises, functions(dns.promises), 'use a task')
   refuse(current, fs, functions(fs), 'use a task, or sideEffect')
   refuse(current, fs.promises, functions(fs.promises), 'use a task, or sideEffect')
   syncBuiltinESMExports()
@@ -68,6 +76,19 @@ function patchTime(current: CurrentRun): void {
   globalThis.Date = RunDate
   const realPerformanceNow = performance.now.bind(performance)
   performance.now = () => current()?.now() ?? realPerformanceNow()
+  const realHrtime = process.hrtime
+  const nanoseconds = (): bigint => BigInt(current()?.now() ?? 0) * 1_000_000n
+  const hrtime = (since?: [number, number]): [number, number] => {
+    if (!current()) return realHrtime(since)
+    const passed =
+      nanoseconds() - (since === undefined ? 0n : BigInt(since[0]) * 1_000_000_000n + BigInt(since[1]))
+    return [Number(passed / 1_000_000_000n), Number(passed % 1_000_000_000n)]
+  }
+  replace(
+    process,
+    'hrtime',
+    Object.assign(hrtime, { bigint: () => (current() ? nanoseconds() : realHrtime.bigint()) }),
+  )
 }
 
 function patchChance(current: CurrentRun): void {
