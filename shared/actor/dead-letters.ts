@@ -12,15 +12,18 @@ import { encode } from '../wire/message.ts'
 /** Stores the dead letter, then acks the message. */
 export type BuryLetter = (stream: StreamName, delivery: Delivery, error: unknown) => Promise<void>
 
+/** A letter is a message too: of one that is as large as the broker takes, the end is left out. */
+const MOST_BYTES = 900_000
+
 export function deadLetters(nc: NatsConnection, by: string, log: Logger): BuryLetter {
-  const publisher = new Publisher(nc, { stream: STREAM.dead })
+  const publisher = new Publisher(nc, { stream: STREAM.dead, atomic: false })
   return async (stream, delivery, error) => {
     log.error({ stream, subject: delivery.subject, err: error }, 'message given up')
     const letter: DeadLetter = {
       stream,
       subject: delivery.subject,
       sequence: delivery.sequence,
-      body: delivery.data,
+      body: delivery.data.subarray(0, MOST_BYTES),
       error: toFailure(error, 'POISON'),
       by,
       at: Date.now(),

@@ -87,6 +87,20 @@ async function settle<S extends z.ZodType>(
   options: CommandHandler<S>,
   delivery: Delivery,
 ): Promise<void> {
+  try {
+    await attempt(actor, options, delivery)
+  } catch (error) {
+    // Neither the answer to a failure nor a dead letter could be written.
+    actor.log.error({ err: error, subject: delivery.subject }, 'a failure could not be recorded; handed back')
+    delivery.nak(delayAfter(delivery))
+  }
+}
+
+async function attempt<S extends z.ZodType>(
+  actor: Actor,
+  options: CommandHandler<S>,
+  delivery: Delivery,
+): Promise<void> {
   let command: z.infer<S>
   try {
     command = decode(options.schema, delivery.data)
@@ -95,7 +109,6 @@ async function settle<S extends z.ZodType>(
   }
   try {
     await options.handle(command, delivery)
-    delivery.ack()
   } catch (error) {
     const failure = toFailure(error, 'INTERNAL')
     if (isRetryable(failure.code) && delivery.deliveries < GIVE_UP_AFTER) {
@@ -103,10 +116,14 @@ async function settle<S extends z.ZodType>(
         { err: error, subject: delivery.subject, deliveries: delivery.deliveries },
         'handed back',
       )
-      return delivery.nak(Math.min(30_000, 100 * 2 ** delivery.deliveries))
+      return delivery.nak(delayAfter(delivery))
     }
     if (options.onFailed === undefined) return actor.bury(options.stream, delivery, error)
     await options.onFailed(command, delivery, error)
-    delivery.ack()
   }
+  delivery.ack()
+}
+
+function delayAfter({ deliveries }: Delivery): number {
+  return Math.min(30_000, 100 * 2 ** deliveries)
 }

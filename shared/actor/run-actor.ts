@@ -1,5 +1,6 @@
 /** The life of an actor's process: connect, start, heartbeat, and stop in two stages. */
 import { hostname } from 'node:os'
+import { setTimeout as pause } from 'node:timers/promises'
 import { pino } from 'pino'
 import { openBlobs } from '../bus/blobs.ts'
 import { connectBus } from '../bus/connect.ts'
@@ -22,6 +23,7 @@ export type ActorOptions = {
 
 /** How long an actor may take to finish what it has, after the first signal. A second signal ends the wait. */
 const DRAIN_MS = 20_000
+const LAST_WORDS_MS = 1_000
 
 /** Runs one actor in this process until a signal, or its own wish, ends it; then exits. */
 export async function runActor(options: ActorOptions): Promise<void> {
@@ -83,7 +85,8 @@ async function live(
   void logBusErrors(actor)
   using heartbeat = startHeartbeat(actor)
   heartbeat.say('starting')
-  const running = await options.start(actor)
+  const running = await Promise.race([options.start(actor), aborted(deadline.signal)])
+  if (running === undefined) return
   heartbeat.say('ready', running.pools)
   log.info('ready')
   await aborted(stopping.signal)
@@ -93,7 +96,8 @@ async function live(
   clearTimeout(timer)
   heartbeat.say('ended')
   for (const publisher of publishers) publisher.close()
-  await bus.nc.flush().catch(() => {})
+  // Without a broker there is no answer to wait for.
+  await Promise.race([bus.nc.flush().catch(() => {}), pause(LAST_WORDS_MS)])
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

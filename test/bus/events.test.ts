@@ -21,7 +21,7 @@ const manager = await jetstreamManager(nc)
 
 async function listen(subject: string): Promise<Msg[]> {
   const heard: Msg[] = []
-  nc.subscribe(subject, { callback: (_, message) => heard.push(message) })
+  nc.subscribe(subject, { callback: (_, message) => void heard.push(message) })
   await nc.flush()
   return heard
 }

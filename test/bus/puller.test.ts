@@ -129,7 +129,7 @@ test('a consumer that is deleted is told of, and used again when it is back', as
 
 test('a consumer that is not there is asked for a few times a second, not in a loop', async () => {
   let asked = 0
-  const count = bus.nc.subscribe('$JS.API.CONSUMER.MSG.NEXT.TASKS.nobody', { callback: () => asked++ })
+  const count = bus.nc.subscribe('$JS.API.CONSUMER.MSG.NEXT.TASKS.nobody', { callback: () => void asked++ })
   await bus.nc.flush()
   count.unsubscribe()
   const started = performance.now()

@@ -66,7 +66,9 @@ describe('a run goes on', () => {
     await flows.request('naps', { seconds: 600 }, { run: queued })
     for (const each of [held, queued]) await actors.client.cancel(each, 'while nobody coordinates')
     actors.coordinators = [await actors.start('coordinator')]
-    await holder(retries)
+    await until('a take-over', async () => {
+      return (await actors.client.inspect(retries)) ?? (await actors.history(retries)).counts.completed
+    })
     const takenOverAt = Date.now()
     for (const each of [held, queued]) {
       const { state, error } = await actors.client.outcome(each)

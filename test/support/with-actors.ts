@@ -68,6 +68,8 @@ export type History = {
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const FLOWS = fileURLToPath(new URL('../fixtures/flows/', import.meta.url))
 const LOG_TAIL = 3_000
+// Against hangs only, as in until().
+const PATIENCE_MS = 120_000
 const open = new Set<ActorProcess>()
 
 // The bundler keeps a process for the next time.
@@ -95,7 +97,7 @@ export async function withActors(options: ActorsOptions = {}): Promise<Actors> {
   await using stack = new AsyncDisposableStack()
   const broker = stack.use(await withBroker())
   const bus = stack.use(await connectBus(await broker.addressOf('admin'), 'test-admin'))
-  const client = stack.use(clientOn(await openSessionAt(await broker.addressOf('client'))))
+  const client = patient(stack.use(clientOn(await openSessionAt(await broker.addressOf('client')))))
   const started = new Set<ActorProcess>()
   stack.defer(() => endAll(started, broker))
   for (const pool of pools)
@@ -139,6 +141,14 @@ export async function withActors(options: ActorsOptions = {}): Promise<Actors> {
   }
 }
 
+/** A run that never ends fails its test instead of holding up the file for ever. */
+function patient(client: Client): Client {
+  return {
+    ...client,
+    outcome: (run, options) => client.outcome(run, { signal: AbortSignal.timeout(PATIENCE_MS), ...options }),
+  }
+}
+
 function spawnActor(name: string, args: string[], home: string): ActorProcess {
   const program = name.startsWith('/') ? name : `${ROOT}services/${name}/main.ts`
   const child = spawn(process.execPath, [program, ...args], {
@@ -172,6 +182,9 @@ async function endAll(started: Set<ActorProcess>, broker: TestBroker): Promise<v
   const left = processesOf(broker.home).filter((pid) => pid !== broker.pid)
   for (const pid of left) process.kill(pid, 'SIGKILL')
   if (left.length > 0) throw new Error(`the actors left processes behind: ${left.join(', ')}`)
+  const denied = [...started].flatMap((actor) => actor.log().match(/.*permissions violation.*/gi) ?? [])
+  if (denied.length > 0)
+    throw new Error(`the broker's permissions stop an actor:\n${denied.slice(0, 5).join('\n')}`)
 }
 
 /** Live processes that carry the home of these actors, whoever their parent is now. */
