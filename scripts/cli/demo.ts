@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { type Client, connect } from '#shared/client/index.ts'
 import { prepareFlow } from '#shared/client/prepare-flow.ts'
+import { QubusError } from '#shared/contract/errors.ts'
 import { describeError, describeFailure } from './error-form.ts'
 import { sendAndFollow } from './follow.ts'
 import { print, say, surviveClosedPipes } from './output.ts'
@@ -49,7 +50,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   process.exitCode = await demonstrate()
 } catch (error) {
-  say(`the demo failed: ${describeError(error)}`)
+  say(describeError(error))
   process.exitCode = 1
 } finally {
   await stop()
@@ -146,9 +147,11 @@ function title(text: string): void {
 }
 
 async function qubus(...args: string[]): Promise<void> {
-  await execa(process.execPath, ['--disable-warning=ExperimentalWarning', CLI, ...args], {
-    env: { QUBUS_HOME: home },
-    stdout: 'ignore',
-    stderr: 'inherit',
-  })
+  const { exitCode } = await execa(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', CLI, ...args],
+    { env: { QUBUS_HOME: home }, stdout: 'ignore', stderr: 'inherit', reject: false },
+  )
+  if (exitCode !== 0)
+    throw new QubusError('UNREACHABLE', `qubus ${args[0]} ended with exit code ${exitCode}: see above`)
 }
