@@ -44,6 +44,7 @@ async function compile(file: string, sourceRoot: string): Promise<[code: string,
       absWorkingDir: sourceRoot,
       outfile: resolve(sourceRoot, 'bundle.mjs'),
       write: false,
+      metafile: true,
       bundle: true,
       format: 'esm',
       platform: 'node',
@@ -62,7 +63,7 @@ async function compile(file: string, sourceRoot: string): Promise<[code: string,
     })
     const text = (suffix: string) =>
       result.outputFiles?.find((each) => each.path.endsWith(suffix))?.text ?? ''
-    return [text('.mjs'), text('.map')]
+    return [namedPortably(text('.mjs'), Object.keys(result.metafile?.inputs ?? {}), sourceRoot), text('.map')]
   } catch (cause) {
     const messages = (cause as BuildFailure).errors
       ?.slice(0, 5)
@@ -109,14 +110,25 @@ const resolveOurs: Plugin = {
 // The same content on two machines must have the same hash: our own sources are named by what they are, not where.
 function portable(map: string, sourceRoot: string): string {
   const parsed = JSON.parse(map) as { sources: string[] }
-  parsed.sources = parsed.sources.map((source) => {
-    const absolute = resolve(sourceRoot, source)
-    const inProject = relative(PROJECT, absolute)
-    const inFlow = relative(sourceRoot, absolute)
-    if (!inFlow.startsWith('..')) return inFlow
-    return inProject.startsWith(`..${sep}`) ? inFlow : `qubus:///${inProject}`
-  })
+  parsed.sources = parsed.sources.map((source) => portableName(source, sourceRoot))
   return JSON.stringify(parsed)
+}
+
+// The bundler writes the path of each file above its code, and as the name of a CommonJS module.
+function namedPortably(code: string, files: string[], sourceRoot: string): string {
+  const names = new Map(files.map((file) => [file, portableName(file, sourceRoot)]))
+  return code.replaceAll(/^(\/\/ | *")([^"\n]+)/gm, (whole, before: string, file: string) => {
+    const name = names.get(file)
+    return name === undefined ? whole : before + name
+  })
+}
+
+function portableName(file: string, sourceRoot: string): string {
+  const absolute = resolve(sourceRoot, file)
+  const inProject = relative(PROJECT, absolute)
+  const inFlow = relative(sourceRoot, absolute)
+  if (!inFlow.startsWith('..')) return inFlow
+  return inProject.startsWith(`..${sep}`) ? inFlow : `qubus:///${inProject}`
 }
 
 /** The bundle's text with the sources of its map made absolute, so that stacks name the author's files. */

@@ -1,5 +1,6 @@
 /** A bundle once it is loaded in a thread or process: its tasks and flows. */
 import { pathToFileURL } from 'node:url'
+import { inspect } from 'node:util'
 import { QubusError } from '../contract/errors.ts'
 import type { FlowDefinition } from '../flow/flow.ts'
 import type { Registry } from '../flow/registry.ts'
@@ -13,12 +14,10 @@ export async function loadBundle(path: string): Promise<LoadedBundle> {
     if (!module.registry || !module.file) throw new Error('it is not a Qubus bundle')
     return module as LoadedBundle
   } catch (cause) {
-    const { name, message, stack } = cause as Error
-    throw new QubusError(
-      'BUNDLE_FAILED',
-      `the flow file failed while it was loaded: ${name}: ${message}${whereIn(stack)}`,
-      { cause },
-    )
+    // Code may throw anything.
+    const what =
+      cause instanceof Error ? `${cause.name}: ${cause.message}${whereIn(cause.stack)}` : inspect(cause)
+    throw new QubusError('BUNDLE_FAILED', `the flow file failed while it was loaded: ${what}`, { cause })
   }
 }
 

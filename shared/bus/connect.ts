@@ -27,7 +27,10 @@ export async function connectBus(address: BusAddress, name: string, timeoutMs = 
     async [Symbol.asyncDispose]() {
       callbacks.clear()
       if (!nc.isClosed())
-        await Promise.race([nc.drain(), new Promise((done) => setTimeout(done, 2000).unref())])
+        await Promise.race([
+          nc.drain().catch(() => {}),
+          new Promise((done) => setTimeout(done, 2000).unref()),
+        ])
       if (!nc.isClosed()) await nc.close()
     },
   }

@@ -20,31 +20,61 @@ export type Delivery = {
   nak(delayMs?: number): void
 }
 
-/** Reads `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<consumer sequence>.<time ns>.<pending>`, with or without domain. */
-export function toDelivery(nc: NatsConnection, message: Msg): Delivery {
-  const reply = message.reply ?? ''
-  const tokens = reply.split('.')
-  const at = tokens.length > 9 ? 6 : 4
-  return {
-    subject: message.subject,
-    data: message.data,
-    get headers() {
-      return message.headers
-    },
-    deliveries: Number(tokens[at]),
-    sequence: Number(tokens[at + 1]),
-    consumerSequence: Number(tokens[at + 2]),
-    time: Math.floor(Number(tokens[at + 3]) / 1e6),
-    ack: () => answer(nc, reply, '+ACK'),
-    working: () => answer(nc, reply, '+WPI'),
-    nak: (delayMs = 0) =>
-      answer(nc, reply, delayMs > 0 ? `-NAK {"delay":${Math.round(delayMs * 1e6)}}` : '-NAK'),
-  }
+/** Undefined for what is no delivery: a word from the broker about a pull request. */
+export function toDelivery(nc: NatsConnection, message: Msg): Delivery | undefined {
+  const reply = message.reply
+  return reply?.startsWith('$JS.ACK.') ? new BusDelivery(nc, message, reply) : undefined
 }
 
-// An answer that can't be sent now is not missed: the message is delivered again, and found done.
-function answer(nc: NatsConnection, reply: string, verb: string): void {
-  try {
-    nc.publish(reply, verb)
-  } catch {}
+/**
+ * Reads `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<consumer sequence>.<time ns>.<pending>`, with or without
+ * domain. Headers are left unread until someone asks: reading them costs as much as the rest of a message.
+ */
+class BusDelivery implements Delivery {
+  readonly subject: string
+  readonly data: Uint8Array
+  readonly deliveries: number
+  readonly sequence: number
+  readonly consumerSequence: number
+  readonly time: number
+  readonly #nc: NatsConnection
+  readonly #message: Msg
+  readonly #reply: string
+
+  constructor(nc: NatsConnection, message: Msg, reply: string) {
+    const tokens = reply.split('.')
+    const at = tokens.length > 9 ? 6 : 4
+    this.subject = message.subject
+    this.data = message.data
+    this.deliveries = Number(tokens[at])
+    this.sequence = Number(tokens[at + 1])
+    this.consumerSequence = Number(tokens[at + 2])
+    this.time = Math.floor(Number(tokens[at + 3]) / 1e6)
+    this.#nc = nc
+    this.#message = message
+    this.#reply = reply
+  }
+
+  get headers(): Msg['headers'] {
+    return this.#message.headers
+  }
+
+  ack(): void {
+    this.#answer('+ACK')
+  }
+
+  working(): void {
+    this.#answer('+WPI')
+  }
+
+  nak(delayMs = 0): void {
+    this.#answer(delayMs > 0 ? `-NAK {"delay":${Math.round(delayMs * 1e6)}}` : '-NAK')
+  }
+
+  // An answer that can't be sent now is not missed: the message is delivered again, and found done.
+  #answer(verb: string): void {
+    try {
+      this.#nc.publish(this.#reply, verb)
+    } catch {}
+  }
 }

@@ -90,13 +90,10 @@ export class Puller {
   }
 
   #receive(message: Msg): void {
-    const code =
-      message.headers && message.data.length === 0 && !message.reply?.startsWith('$JS.ACK')
-        ? message.headers.code
-        : 0
-    if (code > 0) return this.#status(message.subject, code)
+    const delivery = toDelivery(this.#bus.nc, message)
+    if (delivery === undefined) return this.#status(message.subject, message.headers?.code ?? 0)
     this.#count()
-    this.#arrived.push(toDelivery(this.#bus.nc, message))
+    this.#arrived.push(delivery)
     this.#gather()
   }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { record } from '#shared/contract/subjects.ts'
 import { decide, MAX_LOSSES, type Question, subjectsOf } from '#shared/actor/ask-first.ts'
+import { record } from '#shared/contract/subjects.ts'
 
 const question: Question = { run: 'r1', step: 3, attempt: 2, again: false }
 const log = record('r1')

@@ -1,8 +1,8 @@
 /** The fixture actor as a process, and the commands it is given. */
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
-import { ensureConsumer } from '#shared/bus/consumers.ts'
 import type { Bus } from '#shared/bus/connect.ts'
+import { ensureConsumer } from '#shared/bus/consumers.ts'
 import { Publisher } from '#shared/bus/publisher.ts'
 import { CONSUMER, STREAM } from '#shared/contract/streams.ts'
 import { filter, subject } from '#shared/contract/subjects.ts'
@@ -11,7 +11,14 @@ import { until } from '../support/until.ts'
 
 const PROGRAM = fileURLToPath(new URL('../fixtures/actor/fixture-actor.ts', import.meta.url))
 
-export type Said = { what: string; at: number; deliveries?: number; subject?: string; name?: string; message?: string }
+export type Said = {
+  what: string
+  at: number
+  deliveries?: number
+  subject?: string
+  name?: string
+  message?: string
+}
 
 export type FixtureActor = AsyncDisposable & {
   pid: number
@@ -26,7 +33,12 @@ export type FixtureActor = AsyncDisposable & {
 export function startFixture(home: string, ...args: string[]): FixtureActor {
   const env = { PATH: process.env['PATH'] ?? '', HOME: home, QUBUS_HOME: home }
   // A signal that does nothing must show: none is followed by a harder one.
-  const child = execa(process.execPath, [PROGRAM, ...args], { env, reject: false, extendEnv: false, forceKillAfterDelay: false })
+  const child = execa(process.execPath, [PROGRAM, ...args], {
+    env,
+    reject: false,
+    extendEnv: false,
+    forceKillAfterDelay: false,
+  })
   const said: Said[] = []
   let log = ''
   let rest = ''

@@ -20,7 +20,11 @@ async function world(...args: string[]) {
     broker,
     bus,
     actor,
-    dead: async () => (await stored(bus.nc, STREAM.dead, filter.dead)).map((each) => ({ at: each.subject, letter: decode(DeadLetter, each.data) })),
+    dead: async () =>
+      (await stored(bus.nc, STREAM.dead, filter.dead)).map((each) => ({
+        at: each.subject,
+        letter: decode(DeadLetter, each.data),
+      })),
     untilAcked: () =>
       until('everything is acked', async () => {
         const backlog = await backlogOf(bus.nc, STREAM.tasks, CONSUMER.tasks('fixture'))
@@ -37,7 +41,10 @@ test('a command whose handler returns is acked, and no more than the concurrency
   assert.equal(system.actor.said.filter((each) => each.what === 'fine').length, 30)
   await command(system.bus, 'slow', 'slow', 'fine')
   await untilSaid(system.actor, 'slow', 2)
-  assert.deepEqual(await backlogOf(system.bus.nc, STREAM.tasks, CONSUMER.tasks('fixture')), { waiting: 1, running: 2 })
+  assert.deepEqual(await backlogOf(system.bus.nc, STREAM.tasks, CONSUMER.tasks('fixture')), {
+    waiting: 1,
+    running: 2,
+  })
   system.bus.nc.publish(subject.control('r'))
   await system.untilAcked()
   assert.deepEqual(await system.dead(), [])
@@ -66,7 +73,10 @@ test('a command that may succeed later comes again, each time after a longer del
   await untilSaid(system.actor, 'retry', 4)
   await system.untilAcked()
   const tries = system.actor.said.filter((each) => each.what === 'retry')
-  assert.deepEqual(tries.map((each) => each.deliveries), [1, 2, 3, 4])
+  assert.deepEqual(
+    tries.map((each) => each.deliveries),
+    [1, 2, 3, 4],
+  )
   const gaps = tries.slice(1).map((each, i) => each.at - (tries[i]?.at ?? 0))
   for (const [i, gap] of gaps.entries()) assert.ok(gap >= 200 * 2 ** i - 20, `gap ${i}: ${gap} ms`)
   assert.equal(system.actor.said.filter((each) => each.what === 'user error').length, 2)
@@ -88,7 +98,13 @@ test('garbage becomes a dead letter once, however often and with how many others
   await makeQueue(system.bus)
   await untilSaid(system.actor, 'fine', 2)
   await system.untilAcked()
-  const shown = (all: typeof first) => all.map(({ at, letter }) => ({ at, by: letter.by, time: letter.at, body: Buffer.from(letter.body).toString('hex') }))
+  const shown = (all: typeof first) =>
+    all.map(({ at, letter }) => ({
+      at,
+      by: letter.by,
+      time: letter.at,
+      body: Buffer.from(letter.body).toString('hex'),
+    }))
   assert.deepEqual(shown(await system.dead()), shown(first))
 })
 
@@ -115,10 +131,13 @@ test('where a handler has an answer to failures, it is asked instead, again when
   await command(system.bus, 'terminal', 'fine')
   await system.untilAcked()
   const asked = system.actor.said.filter((each) => each.what === 'on-failed')
-  assert.deepEqual(asked.map(({ name, message }) => ({ name, message })), [
-    { name: 'terminal', message: 'no use' },
-    { name: 'terminal', message: 'no use' },
-  ])
+  assert.deepEqual(
+    asked.map(({ name, message }) => ({ name, message })),
+    [
+      { name: 'terminal', message: 'no use' },
+      { name: 'terminal', message: 'no use' },
+    ],
+  )
   assert.deepEqual(await system.dead(), [])
 })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MessageChannel } from 'node:worker_threads'
-import { openMail, Outbox } from '#shared/actor/mailbox.ts'
+import { Outbox, openMail } from '#shared/actor/mailbox.ts'
 import { until } from '../support/until.ts'
 
 function channel() {
@@ -17,7 +17,12 @@ function channel() {
 
 test('messages arrive complete and in order, many in one letter', async () => {
   using pair = channel()
-  const sent = Array.from({ length: 5000 }, (_, i) => ({ n: i, text: `ä${i}`, bytes: new Uint8Array([i % 256]), nested: { list: [i, null, true] } }))
+  const sent = Array.from({ length: 5000 }, (_, i) => ({
+    n: i,
+    text: `ä${i}`,
+    bytes: new Uint8Array([i % 256]),
+    nested: { list: [i, null, true] },
+  }))
   for (const each of sent) pair.outbox.send(each)
   await until('all came', () => pair.got.length === sent.length)
   assert.deepEqual(pair.got, sent)
@@ -32,7 +37,10 @@ test('the order holds across turns and flushes', async () => {
     if (i % 11 === 0) await new Promise(setImmediate)
   }
   await until('all came', () => pair.got.length === 300)
-  assert.deepEqual(pair.got, Array.from({ length: 300 }, (_, i) => i))
+  assert.deepEqual(
+    pair.got,
+    Array.from({ length: 300 }, (_, i) => i),
+  )
 })
 
 test('a letter is a buffer of its own: what is sent later does not change it', async () => {
@@ -43,7 +51,10 @@ test('a letter is a buffer of its own: what is sent later does not change it', a
   large.fill(9)
   pair.outbox.send(large)
   await until('both came', () => pair.got.length === 2)
-  assert.deepEqual(pair.got.map((each) => (each as Uint8Array)[0]), [7, 9])
+  assert.deepEqual(
+    pair.got.map((each) => (each as Uint8Array)[0]),
+    [7, 9],
+  )
   for (const letter of pair.letters) assert.equal(letter.byteLength, letter.buffer.byteLength)
 })
 

@@ -26,7 +26,10 @@ test('an actor is in the registry with its state, and says each change as an eve
   bus.nc.subscribe('qubus.v1.event.actor.>', { callback: (_, message) => void events.push(message.subject) })
   await bus.nc.flush()
   await using actor = startFixture(broker.home)
-  const entry = await until('it is ready', () => watch.actors.get('fixture-1')?.state === 'ready' && watch.actors.get('fixture-1'))
+  const entry = await until(
+    'it is ready',
+    () => watch.actors.get('fixture-1')?.state === 'ready' && watch.actors.get('fixture-1'),
+  )
   assert.equal(entry.name, 'worker')
   assert.equal(entry.pid, actor.pid)
   assert.deepEqual(entry.pools, ['fixture'])
@@ -34,7 +37,10 @@ test('an actor is in the registry with its state, and says each change as an eve
   assert.equal(await actor.exited, 0)
   await until('its end is told', () => events.length === 4)
   assert.deepEqual(states, ['starting', 'ready', 'draining', 'ended'])
-  assert.deepEqual(events.map((each) => each.split('.')[4]), states)
+  assert.deepEqual(
+    events.map((each) => each.split('.')[4]),
+    states,
+  )
 })
 
 test('an actor stays in the registry for longer than an entry lives', async () => {
@@ -59,11 +65,20 @@ test('SIGTERM: it takes nothing more, finishes what it has, and ends with code 0
   actor.kill('SIGTERM')
   await untilSaid(actor, 'draining')
   await command(bus, 'fine')
-  assert.deepEqual(await backlogOf(bus.nc, STREAM.tasks, CONSUMER.tasks('fixture')), { waiting: 3, running: 2 })
+  assert.deepEqual(await backlogOf(bus.nc, STREAM.tasks, CONSUMER.tasks('fixture')), {
+    waiting: 3,
+    running: 2,
+  })
   bus.nc.publish(subject.control('r'))
   assert.equal(await actor.exited, 0)
-  assert.deepEqual(actor.said.map((each) => each.what), ['slow', 'slow', 'draining', 'drained'])
-  assert.deepEqual(await backlogOf(bus.nc, STREAM.tasks, CONSUMER.tasks('fixture')), { waiting: 3, running: 0 })
+  assert.deepEqual(
+    actor.said.map((each) => each.what),
+    ['slow', 'slow', 'draining', 'drained'],
+  )
+  assert.deepEqual(await backlogOf(bus.nc, STREAM.tasks, CONSUMER.tasks('fixture')), {
+    waiting: 3,
+    running: 0,
+  })
 })
 
 test('a second SIGTERM ends it at once, and what it had goes to another before the ack wait is over', async () => {

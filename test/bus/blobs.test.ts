@@ -86,7 +86,10 @@ test('a blob that lost a part is found out', async () => {
   const bucket = await new Objm(nc).open(BLOB_BUCKET)
   const { nuid } = (await bucket.info(name)) as unknown as { nuid: string }
   const { jetstreamManager } = await import('@nats-io/jetstream')
-  await (await jetstreamManager(nc)).streams.purge(`OBJ_${BLOB_BUCKET}`, { filter: `$O.${BLOB_BUCKET}.C.${nuid}`, keep: 3 })
+  await (await jetstreamManager(nc)).streams.purge(`OBJ_${BLOB_BUCKET}`, {
+    filter: `$O.${BLOB_BUCKET}.C.${nuid}`,
+    keep: 3,
+  })
   await assert.rejects(blobs.get(name), { code: 'BLOB_CORRUPT' })
 })
 

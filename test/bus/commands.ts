@@ -29,7 +29,12 @@ export type Taker = Disposable & {
 }
 
 /** @param take called with each delivery; what it returns true for is no longer held. */
-export function takeFrom(bus: Bus, consumer: string, credit: number, take: (delivery: Delivery) => boolean): Taker {
+export function takeFrom(
+  bus: Bus,
+  consumer: string,
+  credit: number,
+  take: (delivery: Delivery) => boolean,
+): Taker {
   const taker: Omit<Taker, 'puller'> & { puller?: Puller } = {
     all: [],
     held: new Set(),

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AckPolicy, jetstreamManager } from '@nats-io/jetstream'
 import { backlogOf } from '#shared/bus/consumers.ts'
-import { Publisher } from '#shared/bus/publisher.ts'
 import { headerLine } from '#shared/bus/headers.ts'
+import { Publisher } from '#shared/bus/publisher.ts'
 import { STREAM } from '#shared/contract/streams.ts'
 import { filter } from '#shared/contract/subjects.ts'
 import { atEndOfFile } from '../support/leaks.ts'
@@ -29,10 +29,11 @@ async function pool(name: string): Promise<string> {
 }
 
 const unanswered = () => false
-const nothingLeft = (name: string) => until('nothing is left', async () => {
-  const backlog = await backlogOf(bus.nc, STREAM.tasks, name)
-  return backlog?.waiting === 0 && backlog.running === 0
-})
+const nothingLeft = (name: string) =>
+  until('nothing is left', async () => {
+    const backlog = await backlogOf(bus.nc, STREAM.tasks, name)
+    return backlog?.waiting === 0 && backlog.running === 0
+  })
 
 test('a delivery says what it is', async () => {
   const name = await pool('facts')
@@ -67,7 +68,10 @@ test('what is not answered comes again after the ack wait, counted', async () =>
   using taker = takeFrom(bus, name, 5, unanswered)
   const started = performance.now()
   await until('it came three times', () => taker.all.length >= 3)
-  assert.deepEqual(taker.all.slice(0, 3).map((each) => each.deliveries), [1, 2, 3])
+  assert.deepEqual(
+    taker.all.slice(0, 3).map((each) => each.deliveries),
+    [1, 2, 3],
+  )
   assert.ok(performance.now() - started > 2 * ACK_WAIT_MS - 100)
 })
 

@@ -16,19 +16,26 @@ const create = (all: ReturnType<typeof drafts>) => Promise.all(all.map((each) =>
 
 test('what is not there is read as nothing', async () => {
   assert.equal(await readLast(nc, STREAM.runs, record('nobody').requested), undefined)
-  assert.deepEqual(await readLastOf(nc, STREAM.runs, [record('nobody').requested, record('nobody').completed]), [])
+  assert.deepEqual(
+    await readLastOf(nc, STREAM.runs, [record('nobody').requested, record('nobody').completed]),
+    [],
+  )
   assert.deepEqual(await readLastOf(nc, STREAM.runs, []), [])
   assert.deepEqual(await stored(nc, STREAM.runs, record('nobody').all), [])
 })
 
 test('the last message of a subject is read with its sequence, body and time', async () => {
   const at = record('last').cancel
-  for (const body of ['one', 'two', '']) await publisher.create({ subject: at, body: Buffer.from(body), append: true })
+  for (const body of ['one', 'two', ''])
+    await publisher.create({ subject: at, body: Buffer.from(body), append: true })
   const found = await readLast(nc, STREAM.runs, at)
   assert.equal(found?.subject, at)
   assert.equal(Buffer.from(found?.data ?? []).toString(), '')
   const all = await stored(nc, STREAM.runs, at)
-  assert.deepEqual(all.map((each) => Buffer.from(each.data).toString()), ['one', 'two', ''])
+  assert.deepEqual(
+    all.map((each) => Buffer.from(each.data).toString()),
+    ['one', 'two', ''],
+  )
   assert.equal(found?.sequence, all[2]?.sequence)
   assert.ok(Math.abs(Date.parse(found?.time ?? '') - Date.now()) < 60_000)
 })
@@ -40,13 +47,20 @@ test('the last of 2,500 subjects are found, in the order of the stream, with non
   const asked = [...all.map((each) => each.subject), record('many').outcome(9999)].reverse()
   const found = await readLastOf(nc, STREAM.runs, asked)
   assert.deepEqual(found.map((each) => each.subject).sort(), all.map((each) => each.subject).sort())
-  assert.deepEqual(found.map((each) => each.sequence), found.map((each) => each.sequence).sort((a, b) => a - b))
+  assert.deepEqual(
+    found.map((each) => each.sequence),
+    found.map((each) => each.sequence).sort((a, b) => a - b),
+  )
 })
 
 test('large messages are all found, however many bytes they come to', async () => {
   const all = drafts('large', 150).map((each) => ({ ...each, body: Buffer.alloc(250_000, 'x') }))
   await create(all)
-  const found = await readLastOf(nc, STREAM.runs, all.map((each) => each.subject))
+  const found = await readLastOf(
+    nc,
+    STREAM.runs,
+    all.map((each) => each.subject),
+  )
   assert.equal(found.length, 150)
   assert.equal((await stored(nc, STREAM.runs, record('large').all)).length, 150)
 })
@@ -63,7 +77,10 @@ test('a filter is read over many pages, in order, and only from the wanted seque
   }
   assert.ok(pages.length >= 5)
   assert.equal(sequences.length, 2300)
-  assert.deepEqual(sequences, [...sequences].sort((a, b) => a - b))
+  assert.deepEqual(
+    sequences,
+    [...sequences].sort((a, b) => a - b),
+  )
   const from = sequences[1234] as number
   let rest = 0
   for await (const page of readAll(nc, STREAM.runs, record('pages').all, from)) rest += page.length
@@ -72,12 +89,21 @@ test('a filter is read over many pages, in order, and only from the wanted seque
 
 test('many reads at once each get their own answer', async () => {
   await create(drafts('parallel', 300))
-  const found = await Promise.all(Array.from({ length: 300 }, (_, i) => readLast(nc, STREAM.runs, record('parallel').outcome(i + 1))))
-  for (const [i, each] of found.entries()) assert.equal(Buffer.from(each?.data ?? []).toString(), Buffer.from(draft('parallel', i + 1).body).toString())
+  const found = await Promise.all(
+    Array.from({ length: 300 }, (_, i) => readLast(nc, STREAM.runs, record('parallel').outcome(i + 1))),
+  )
+  for (const [i, each] of found.entries())
+    assert.equal(
+      Buffer.from(each?.data ?? []).toString(),
+      Buffer.from(draft('parallel', i + 1).body).toString(),
+    )
 })
 
 test('a read that the broker refuses says why', async () => {
-  await assert.rejects(readLastOf(nc, STREAM.runs, [filter.runs]), (error: Error & { code: string }) => error.code === 'UNREACHABLE' && /413/.test(error.message))
+  await assert.rejects(
+    readLastOf(nc, STREAM.runs, [filter.runs]),
+    (error: Error & { code: string }) => error.code === 'UNREACHABLE' && /413/.test(error.message),
+  )
 })
 
 test('a read of a stream that is not there fails at once', async () => {

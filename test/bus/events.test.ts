@@ -51,8 +51,22 @@ test('an event is a complete CloudEvent with a JSON body, for those who listen a
     assertCloudEvent(message)
     assert.equal(message.headers?.get(CONTENT_TYPE), 'application/json')
   }
-  assert.deepEqual(heard.map((each) => each.subject), ['qubus.v1.event.run.completed.r1.r1', 'qubus.v1.event.actor.ready._.w-1', 'qubus.v1.event.step.running.r1.4'])
-  assert.deepEqual(heard.map((each) => each.json()), [{ id: 'r1', run: 'r1', seconds: 3 }, { id: 'w-1', host: 'ä' }, { id: '4', run: 'r1' }])
+  assert.deepEqual(
+    heard.map((each) => each.subject),
+    [
+      'qubus.v1.event.run.completed.r1.r1',
+      'qubus.v1.event.actor.ready._.w-1',
+      'qubus.v1.event.step.running.r1.4',
+    ],
+  )
+  assert.deepEqual(
+    heard.map((each) => each.json()),
+    [
+      { id: 'r1', run: 'r1', seconds: 3 },
+      { id: 'w-1', host: 'ä' },
+      { id: '4', run: 'r1' },
+    ],
+  )
   assert.equal(new Set(heard.map((each) => each.headers?.get(CE.id))).size, 3)
   await until('they are kept', async () => (await stored(nc, STREAM.events, filter.events)).length === 3)
 })
@@ -62,7 +76,14 @@ test('records of steps are told without their body, and EVENTS does not keep the
   const publisher = new Publisher(nc, { stream: STREAM.runs })
   const place = { writer: 'worker-1', node: 'n1' }
   const command = { kind: 'task' as const, name: 'räume 100%\n', digest: 'd', queuedAt: 1 }
-  const outcome = (step: number) => outcomeDraft(place, { run: 'r2', step, attempt: 1 }, command, { startedAt: 2, endedAt: 3 }, { inline: new Uint8Array(1000) })
+  const outcome = (step: number) =>
+    outcomeDraft(
+      place,
+      { run: 'r2', step, attempt: 1 },
+      command,
+      { startedAt: 2, endedAt: 3 },
+      { inline: new Uint8Array(1000) },
+    )
   await publisher.create(outcome(1))
   await Promise.all(Array.from({ length: 40 }, (_, i) => publisher.create(outcome(i + 2))))
   await until('all were heard', () => heard.length === 41)
@@ -74,7 +95,9 @@ test('records of steps are told without their body, and EVENTS does not keep the
     assert.equal(message.headers?.get(CE.id), `r2.${i + 1}`)
     assert.equal(decodeURI(message.headers?.get(CE.step) ?? ''), command.name)
   }
-  const { state } = await manager.streams.info(STREAM.events, { subjects_filter: 'qubus.v1.event.step.recorded.>' })
+  const { state } = await manager.streams.info(STREAM.events, {
+    subjects_filter: 'qubus.v1.event.step.recorded.>',
+  })
   assert.deepEqual(state.subjects ?? {}, {})
 })
 
@@ -94,5 +117,7 @@ test('a header that would break its line is refused', () => {
 test('an event that cannot be sent is no error', async () => {
   const other = await broker.connect('admin')
   await other[Symbol.asyncDispose]()
-  assert.doesNotThrow(() => eventEmitter(other.nc, '/qubus/x')({ noun: 'run', verb: 'completed', id: 'x', data: {} }))
+  assert.doesNotThrow(() =>
+    eventEmitter(other.nc, '/qubus/x')({ noun: 'run', verb: 'completed', id: 'x', data: {} }),
+  )
 })

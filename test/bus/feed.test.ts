@@ -38,7 +38,10 @@ async function publish(bus: Bus, all: ReturnType<typeof drafts>): Promise<void> 
 
 async function assertHeardAll(bus: Bus, heard: Heard, subject: string = filter.runs): Promise<void> {
   const wanted = (await stored(bus.nc, STREAM.runs, subject)).map((each) => each.sequence)
-  await until('everything was heard', () => heard.all.length >= wanted.length && heard.feed.position >= (wanted.at(-1) ?? 0))
+  await until(
+    'everything was heard',
+    () => heard.all.length >= wanted.length && heard.feed.position >= (wanted.at(-1) ?? 0),
+  )
   assert.deepEqual(sequences(heard.all), wanted)
 }
 
@@ -55,7 +58,8 @@ test('a feed gives everything in order, each once, while the broker is killed ag
   const publisher = new Publisher(bus.nc, { stream: STREAM.runs, batchSize: 100 })
   let done = false
   const load = (async () => {
-    for (let round = 0; !done; round++) await Promise.all(drafts(`load-${round}`, 200).map((each) => publisher.create(each)))
+    for (let round = 0; !done; round++)
+      await Promise.all(drafts(`load-${round}`, 200).map((each) => publisher.create(each)))
   })()
   for (let kill = 1; kill <= 4; kill++) {
     const before = heard.all.length
@@ -83,7 +87,8 @@ test('a feed goes on without gap or repeat when its consumer is deleted, or its 
     const before = heard.all.length
     await until('it flows', () => heard.all.length > before)
     if (round % 2 === 0) {
-      for await (const { name } of manager.consumers.list(STREAM.runs)) if (name.startsWith('feed-')) await manager.consumers.delete(STREAM.runs, name)
+      for await (const { name } of manager.consumers.list(STREAM.runs))
+        if (name.startsWith('feed-')) await manager.consumers.delete(STREAM.runs, name)
     } else await bus.nc.reconnect()
     await publishing
   }
@@ -156,7 +161,10 @@ test('a new feed whose connection breaks while it is opened is ready only when i
     assert.ok(heard.feed.position >= 0, 'it has a place to go on from')
     await broken
   }
-  await until('every consumer is gone', async () => (await manager.streams.info(STREAM.runs)).state.consumer_count <= 10)
+  await until(
+    'every consumer is gone',
+    async () => (await manager.streams.info(STREAM.runs)).state.consumer_count <= 10,
+  )
 })
 
 test('several filters give one feed in the order of the stream', async () => {
@@ -164,9 +172,14 @@ test('several filters give one feed in the order of the stream', async () => {
   const bus = await broker.connect('admin')
   using heard = hear(bus, { filters: [record('a').all, record('c').all] })
   const publisher = new Publisher(bus.nc, { stream: STREAM.runs, batchesInFlight: 1 })
-  await Promise.all(Array.from({ length: 100 }, (_, i) => publisher.create(draft(['a', 'b', 'c'][i % 3]!, i + 1))))
+  await Promise.all(
+    Array.from({ length: 100 }, (_, i) => publisher.create(draft(['a', 'b', 'c'][i % 3]!, i + 1))),
+  )
   await until('all came', () => heard.all.length === 67)
-  assert.deepEqual(sequences(heard.all), Array.from({ length: 100 }, (_, i) => i + 1).filter((n) => n % 3 !== 2))
+  assert.deepEqual(
+    sequences(heard.all),
+    Array.from({ length: 100 }, (_, i) => i + 1).filter((n) => n % 3 !== 2),
+  )
 })
 
 test('headers alone are given without the body', async () => {
@@ -195,14 +208,18 @@ test('a slow handler holds the broker back: never more than the window is under 
     window,
     async onBatch(batch) {
       assert.equal(feed.position, heard.at(-1) ?? 0, 'the position is what was handled')
-      for await (const info of manager.consumers.list(STREAM.runs)) most = Math.max(most, info.delivered.consumer_seq - handled)
+      for await (const info of manager.consumers.list(STREAM.runs))
+        most = Math.max(most, info.delivered.consumer_seq - handled)
       heard.push(...sequences(batch))
       handled += batch.length
     },
   })
   await until('all were handled', () => handled === 3000)
   feed.stop()
-  assert.deepEqual(heard, Array.from({ length: 3000 }, (_, i) => i + 1))
+  assert.deepEqual(
+    heard,
+    Array.from({ length: 3000 }, (_, i) => i + 1),
+  )
   assert.ok(most > 0 && most <= window, `${most} were under way`)
 })
 
@@ -215,7 +232,10 @@ test('a feed that is stopped gives nothing more and leaves nothing on the broker
   await until('it flows', () => heard.all.length === 10)
   heard.feed.stop()
   await publish(bus, drafts('s', 10))
-  await until('its consumer is gone', async () => (await manager.streams.info(STREAM.runs)).state.consumer_count === 0)
+  await until(
+    'its consumer is gone',
+    async () => (await manager.streams.info(STREAM.runs)).state.consumer_count === 0,
+  )
   assert.equal(heard.all.length, 10)
   assert.equal(texts(heard.all)[9], 'w 10')
 })
@@ -229,5 +249,8 @@ test('a feed across a purge goes on with what comes after', async () => {
   await (await jetstreamManager(bus.nc)).streams.purge(STREAM.runs)
   await publish(bus, drafts('later', 100))
   await until('all came', () => heard.all.length === 200)
-  assert.deepEqual(sequences(heard.all), Array.from({ length: 200 }, (_, i) => i + 1))
+  assert.deepEqual(
+    sequences(heard.all),
+    Array.from({ length: 200 }, (_, i) => i + 1),
+  )
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { fileURLToPath } from 'node:url'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { backlogOf, ensureConsumer } from '#shared/bus/consumers.ts'
 import { MAX_ACK_PENDING, STREAM } from '#shared/contract/streams.ts'
@@ -17,7 +17,9 @@ test("a killed client's commands go to another one, while that one keeps acks fl
   await ensureConsumer(bus.nc, STREAM.tasks, 'busy', filter.poolTasks('busy'))
   await publishAll(bus, commands('busy', 'held', 500))
   const { url, user, password } = await broker.addressOf('admin')
-  const holder = execa(process.execPath, [HOLDER, url, user, password, STREAM.tasks, 'busy', '500'], { reject: false })
+  const holder = execa(process.execPath, [HOLDER, url, user, password, STREAM.tasks, 'busy', '500'], {
+    reject: false,
+  })
   let output = ''
   holder.stdout.on('data', (chunk: Buffer) => {
     output += chunk

@@ -16,20 +16,28 @@ const manager = await jetstreamManager(nc)
 await manager.streams.update(STREAM.runs, { max_bytes: 2_000_000 })
 
 const large = (run: string, count: number): Draft[] =>
-  Array.from({ length: count }, (_, i) => ({ subject: record(run).outcome(i + 1), body: Buffer.alloc(20_000, 'x') }))
+  Array.from({ length: count }, (_, i) => ({
+    subject: record(run).outcome(i + 1),
+    body: Buffer.alloc(20_000, 'x'),
+  }))
 
 async function fill(): Promise<void> {
   await manager.streams.purge(STREAM.runs)
   const publisher = new Publisher(nc, { stream: STREAM.runs, whenFull: 'throw', batchSize: 1 })
   const results = await Promise.allSettled(large('filling', 120).map((each) => publisher.create(each)))
-  assert.ok(results.some((each) => each.status === 'rejected'), 'it is full')
+  assert.ok(
+    results.some((each) => each.status === 'rejected'),
+    'it is full',
+  )
 }
 
 for (const count of [1, 40]) {
   test(`${count} drafts for a full stream are refused as STREAM_FULL`, async () => {
     await fill()
     const publisher = new Publisher(nc, { stream: STREAM.runs, whenFull: 'throw' })
-    const results = await Promise.allSettled(large(`full-${count}`, count).map((each) => publisher.create(each)))
+    const results = await Promise.allSettled(
+      large(`full-${count}`, count).map((each) => publisher.create(each)),
+    )
     for (const each of results) {
       assert.equal(each.status, 'rejected')
       assert.equal((each.reason as { code: string }).code, 'STREAM_FULL')
@@ -42,10 +50,15 @@ for (const count of [1, 40]) {
     await fill()
     const there = await stored(nc, STREAM.runs, record('filling').all)
     const publisher = new Publisher(nc, { stream: STREAM.runs, whenFull: 'throw' })
-    const again = there.slice(0, count).map((each) => ({ subject: each.subject, body: Buffer.from(each.data) }))
+    const again = there
+      .slice(0, count)
+      .map((each) => ({ subject: each.subject, body: Buffer.from(each.data) }))
     assert.equal(again.length, count)
-    const results = await Promise.allSettled([...again, ...large('new', count)].map((each) => publisher.create(each)))
-    for (const each of results.slice(0, count)) assert.deepEqual(each, { status: 'fulfilled', value: 'present' })
+    const results = await Promise.allSettled(
+      [...again, ...large('new', count)].map((each) => publisher.create(each)),
+    )
+    for (const each of results.slice(0, count))
+      assert.deepEqual(each, { status: 'fulfilled', value: 'present' })
     for (const each of results.slice(count)) assert.equal(each.status, 'rejected')
   })
 
@@ -69,7 +82,10 @@ test('a full stream holds up its own publisher only', async () => {
   const waiting = new Publisher(nc, { stream: STREAM.runs })
   const held = waiting.create(large('held', 1)[0] as Draft)
   const other = new Publisher(nc, { stream: STREAM.tasks })
-  assert.equal(await other.create({ subject: 'qubus.v1.task.cpu.1.r.1.1', body: new Uint8Array(1) }), 'stored')
+  assert.equal(
+    await other.create({ subject: 'qubus.v1.task.cpu.1.r.1.1', body: new Uint8Array(1) }),
+    'stored',
+  )
   waiting.close()
   await assert.rejects(held, { code: 'UNREACHABLE' })
   await until('nothing waits', () => waiting.waiting === 0)

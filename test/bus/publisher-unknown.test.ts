@@ -8,7 +8,11 @@ import { withBroker } from '../support/with-broker.ts'
 import { assertEachOnce, drafts, stored, tally } from './records.ts'
 
 // The broker is killed at different moments of a publish: before, while and after it stores.
-for (const [count, batchSize] of [[8, 900], [2000, 900], [3000, 200]] as const) {
+for (const [count, batchSize] of [
+  [8, 900],
+  [2000, 900],
+  [3000, 200],
+] as const) {
   test(`a broker that is killed while ${count} drafts are published has each once, and every result is right`, async () => {
     await using broker = await withBroker()
     const bus = await broker.connect('admin')
@@ -17,10 +21,16 @@ for (const [count, batchSize] of [[8, 900], [2000, 900], [3000, 200]] as const) 
       const all = drafts(run, count, 'mine')
       const taken = new Set(all.filter((_, i) => i % 10 === 0).map((each) => each.subject))
       const others = new Publisher(bus.nc, { stream: STREAM.runs })
-      await Promise.all(drafts(run, count, 'theirs').filter((each) => taken.has(each.subject)).map((each) => others.create(each)))
+      await Promise.all(
+        drafts(run, count, 'theirs')
+          .filter((each) => taken.has(each.subject))
+          .map((each) => others.create(each)),
+      )
       const publisher = new Publisher(bus.nc, { stream: STREAM.runs, batchSize })
       let settled = 0
-      const results: Promise<Creation[]> = Promise.all(all.map((each) => publisher.create(each).finally(() => settled++)))
+      const results: Promise<Creation[]> = Promise.all(
+        all.map((each) => publisher.create(each).finally(() => settled++)),
+      )
       if (round > 0) await until('some are stored', () => settled >= (count * (round - 1)) / 3)
       await broker.kill()
       await broker.restart()
@@ -30,7 +40,13 @@ for (const [count, batchSize] of [[8, 900], [2000, 900], [3000, 200]] as const) 
       const found = await stored(bus.nc, STREAM.runs, record(run).all)
       assertEachOnce(found, all)
       const writers = tally(found.map((each) => Buffer.from(each.data).toString().split(' ')[0]))
-      assert.deepEqual(writers, new Map([['theirs', taken.size], ['mine', count - taken.size]]))
+      assert.deepEqual(
+        writers,
+        new Map([
+          ['theirs', taken.size],
+          ['mine', count - taken.size],
+        ]),
+      )
     }
   })
 }
@@ -40,8 +56,15 @@ test('of two publishers whose broker is killed under them, one hears "stored" fo
   const [a, b] = [await broker.connect('admin'), await broker.connect('coordinator')]
   const publishers = [a, b].map(({ nc }) => new Publisher(nc, { stream: STREAM.runs, batchSize: 200 }))
   const all = drafts('both', 3000)
-  const results = Promise.all(publishers.map((publisher, who) => Promise.all(drafts('both', 3000, `w${who}`).map((each) => publisher.create(each)))))
-  await until('some are stored', async () => (await stored(a.nc, STREAM.runs, record('both').all)).length > 100)
+  const results = Promise.all(
+    publishers.map((publisher, who) =>
+      Promise.all(drafts('both', 3000, `w${who}`).map((each) => publisher.create(each))),
+    ),
+  )
+  await until(
+    'some are stored',
+    async () => (await stored(a.nc, STREAM.runs, record('both').all)).length > 100,
+  )
   await broker.kill()
   await broker.restart()
   const [first, second] = await results
@@ -74,6 +97,7 @@ test('close() ends what cannot be published while the broker is away', async () 
   const results = Promise.allSettled(drafts('never', 100).map((each) => publisher.create(each)))
   await until('it is being sent', () => publisher.waiting === 0)
   publisher.close()
-  for (const each of await results) assert.equal((each as { reason: { code: string } }).reason.code, 'UNREACHABLE')
+  for (const each of await results)
+    assert.equal((each as { reason: { code: string } }).reason.code, 'UNREACHABLE')
   await bus.nc.close()
 })

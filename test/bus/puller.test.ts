@@ -34,15 +34,19 @@ test('no more is ever held than the credit, and everything comes once', async ()
   await pool('credit')
   await publishAll(bus, commands('credit', 'r', 1000))
   using taker = takeFrom(bus, 'credit', 7, () => false)
-  await until('all came', () => {
-    const [first] = taker.held
-    if (first !== undefined) {
-      first.ack()
-      taker.held.delete(first)
-      taker.puller.more()
-    }
-    return taker.all.length === 1000 && taker.held.size === 0
-  }, 0)
+  await until(
+    'all came',
+    () => {
+      const [first] = taker.held
+      if (first !== undefined) {
+        first.ack()
+        taker.held.delete(first)
+        taker.puller.more()
+      }
+      return taker.all.length === 1000 && taker.held.size === 0
+    },
+    0,
+  )
   assert.equal(taker.most, 7)
   assert.equal(new Set(taker.all.map((each) => each.sequence)).size, 1000)
 })
@@ -73,15 +77,21 @@ test('nothing is asked for without credit, and more() makes it come', async () =
 
 for (const [how, reconnect] of [
   ['made anew', async () => bus.nc.reconnect()],
-  ['lost with the broker', async () => {
-    await broker.kill()
-    await broker.restart()
-  }],
+  [
+    'lost with the broker',
+    async () => {
+      await broker.kill()
+      await broker.restart()
+    },
+  ],
 ] as const) {
   test(`no more is held than the credit after the connection was ${how}`, async () => {
     const name = await pool(`anew-${how.length}`)
     using taker = takeFrom(bus, name, 5, () => false)
-    await until('it is asked for', async () => (await manager.consumers.info(STREAM.tasks, name)).num_waiting > 0)
+    await until(
+      'it is asked for',
+      async () => (await manager.consumers.info(STREAM.tasks, name)).num_waiting > 0,
+    )
     let again = 0
     const forget = bus.onReconnect(() => again++)
     await reconnect()
@@ -141,7 +151,10 @@ test('a consumer that is not there is asked for a few times a second, not in a l
 test('a puller that is stopped hands back what had arrived, and gets nothing more', async () => {
   const name = await pool('stopped')
   const taker = takeFrom(bus, name, 50, ackIt)
-  await until('it is asked for', async () => (await manager.consumers.info(STREAM.tasks, name)).num_waiting > 0)
+  await until(
+    'it is asked for',
+    async () => (await manager.consumers.info(STREAM.tasks, name)).num_waiting > 0,
+  )
   // Everything is delivered to the client before it can turn to it: then it is stopped.
   const publishing = publishAll(bus, commands(name, 'r', 40))
   const { setImmediate: turn } = await import('node:timers/promises')
@@ -153,5 +166,8 @@ test('a puller that is stopped hands back what had arrived, and gets nothing mor
   await until('the other has the rest', () => other.all.length >= 40 - before)
   await turn()
   assert.equal(taker.all.length, before)
-  assert.ok(performance.now() - started < (ACK_WAIT_SECONDS - 1) * 1000, 'they came before the ack wait was over')
+  assert.ok(
+    performance.now() - started < (ACK_WAIT_SECONDS - 1) * 1000,
+    'they came before the ack wait was over',
+  )
 })

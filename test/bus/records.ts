@@ -1,10 +1,11 @@
 /** Drafts of records and reads of what a stream holds, for the tests of the bus. */
+
+import type { NatsConnection } from '@nats-io/transport-node'
 import { readAll, type Stored } from '#shared/bus/direct.ts'
-import { QubusError } from '#shared/contract/errors.ts'
 import type { Draft } from '#shared/bus/publisher.ts'
+import { QubusError } from '#shared/contract/errors.ts'
 import type { StreamName } from '#shared/contract/streams.ts'
 import { record } from '#shared/contract/subjects.ts'
-import type { NatsConnection } from '@nats-io/transport-node'
 
 /** `count` records of the run, with bodies that name `writer`. */
 export function drafts(run: string, count: number, writer = 'w'): Draft[] {
@@ -35,7 +36,9 @@ export function assertEachOnce(found: Stored[], wanted: Draft[]): void {
   if (subjects.length === expected.length && subjects.every((each, i) => each === expected[i])) return
   const missing = expected.filter((each) => !subjects.includes(each))
   const twice = subjects.filter((each, i) => subjects[i - 1] === each)
-  throw new Error(`${subjects.length} of ${expected.length} stored; missing ${missing.slice(0, 5)}; twice ${twice.slice(0, 5)}`)
+  throw new Error(
+    `${subjects.length} of ${expected.length} stored; missing ${missing.slice(0, 5)}; twice ${twice.slice(0, 5)}`,
+  )
 }
 
 /** How often each of `values` is there. */

@@ -42,7 +42,8 @@ const vqpu = (id: string): VqpuEntry => ({
   startedAt: 1,
 })
 
-const put = (entry: ActorEntry, nc: NatsConnection = bus.nc) => putEntry(nc, registryKey.actor(entry.id), entry)
+const put = (entry: ActorEntry, nc: NatsConnection = bus.nc) =>
+  putEntry(nc, registryKey.actor(entry.id), entry)
 
 function every(ms: number, what: () => void): Disposable {
   const timer = setInterval(what, ms)
@@ -105,7 +106,8 @@ test('1,500 actors are all listed', async () => {
   })
   void renewing
   for (let i = 0; i < 1500; i++) put(actor(`many-${i}`))
-  const many = (view: { actors: Map<string, unknown> }) => [...view.actors.keys()].filter((id) => id.startsWith('many-')).length
+  const many = (view: { actors: Map<string, unknown> }) =>
+    [...view.actors.keys()].filter((id) => id.startsWith('many-')).length
   await until('they are listed', async () => many(await readRegistry(bus.nc)) === 1500)
   using watch = watchRegistry(bus, () => {})
   await watch.ready
@@ -119,7 +121,10 @@ test('an entry that is not renewed is gone from lists and watches; one that is r
   void renewing
   using watch = watchRegistry(bus, () => {})
   await until('both are there', () => watch.actors.has('silent') && watch.actors.has('lively'))
-  await until('the silent one is gone from the list', async () => !(await readRegistry(bus.nc)).actors.has('silent'))
+  await until(
+    'the silent one is gone from the list',
+    async () => !(await readRegistry(bus.nc)).actors.has('silent'),
+  )
   await until('and from the watch', () => !watch.actors.has('silent'))
   assert.ok(watch.actors.has('lively'))
   assert.ok((await readRegistry(bus.nc)).actors.has('lively'))
@@ -130,7 +135,10 @@ test('an entry whose time ran out while the broker was away is gone afterwards, 
   const theirs = await away.connect('admin')
   using watch = watchRegistry(theirs, () => {})
   put(actor('gone'), theirs.nc)
-  await until('it is there', async () => watch.actors.has('gone') && (await readRegistry(theirs.nc)).actors.has('gone'))
+  await until(
+    'it is there',
+    async () => watch.actors.has('gone') && (await readRegistry(theirs.nc)).actors.has('gone'),
+  )
   await away.kill()
   // Nothing tells that an entry's time has run out on a broker that does not run.
   await pause(REGISTRY_TTL_SECONDS * 1000 + 200)

@@ -52,7 +52,11 @@ test('two of us who make the streams at the same time both succeed', async () =>
 
 test('a broker that is not there is UNREACHABLE at once, naming its address', async () => {
   const address = { url: 'nats://127.0.0.1:1', user: 'x', password: 'y' }
-  await assert.rejects(connectBus(address, 'test'), (error: Error & { code: string }) => error.code === 'UNREACHABLE' && error.message.includes('127.0.0.1:1'))
+  await assert.rejects(
+    connectBus(address, 'test'),
+    (error: Error & { code: string }) =>
+      error.code === 'UNREACHABLE' && error.message.includes('127.0.0.1:1'),
+  )
 })
 
 test('a wrong password is refused', async () => {

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { CancelledError, ERRORS, type ErrorCode, isRetryable, NonDeterministicFlowError, QubusError, StepError, TerminalError } from '#shared/contract/errors.ts'
+import {
+  CancelledError,
+  ERRORS,
+  type ErrorCode,
+  isRetryable,
+  NonDeterministicFlowError,
+  QubusError,
+  StepError,
+  TerminalError,
+} from '#shared/contract/errors.ts'
 
 const KINDS = ['usage', 'terminal', 'retryable', 'system']
 
@@ -22,7 +31,8 @@ test('retryable and system errors are tried again; usage and terminal ones are n
 })
 
 test('a code that is not ours came from user code and is tried again', () => {
-  for (const code of ['ENOENT', 'ERR_HTTP2', '', 'constructor', 'toString']) assert.equal(isRetryable(code), true, code)
+  for (const code of ['ENOENT', 'ERR_HTTP2', '', 'constructor', 'toString'])
+    assert.equal(isRetryable(code), true, code)
 })
 
 test('each error class is a QubusError with a name of its own and a known code', () => {

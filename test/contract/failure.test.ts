@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { CancelledError, ERRORS, type ErrorCode, NonDeterministicFlowError, QubusError, StepError, TerminalError } from '#shared/contract/errors.ts'
+import {
+  CancelledError,
+  ERRORS,
+  type ErrorCode,
+  NonDeterministicFlowError,
+  QubusError,
+  StepError,
+  TerminalError,
+} from '#shared/contract/errors.ts'
 import { Failure, fromFailure, toFailure } from '#shared/contract/failure.ts'
 import { decode, encode } from '#shared/wire/message.ts'
 
@@ -9,24 +17,37 @@ const code = fc.constantFrom(...(Object.keys(ERRORS) as ErrorCode[]))
 
 test('code, name, message, cause chain and facts survive the way through a message', () => {
   fc.assert(
-    fc.property(code, code, fc.string(), fc.string(), fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), fc.jsonValue()), (outer, inner, message, below, facts) => {
-      const cause = new QubusError(inner, below)
-      const failure = decode(Failure, encode(toFailure(new QubusError(outer, message, { cause, facts }), 'INTERNAL')))
-      assert.equal(failure.code, outer)
-      assert.equal(failure.name, 'QubusError')
-      assert.equal(failure.message, message)
-      assert.equal(failure.cause?.code, inner)
-      assert.equal(failure.cause?.message, below)
-      assert.deepEqual(failure.facts ?? {}, JSON.parse(JSON.stringify(facts)))
-      const back = fromFailure(failure)
-      assert.equal(back.code, outer)
-      assert.equal(back.message, message)
-    }),
+    fc.property(
+      code,
+      code,
+      fc.string(),
+      fc.string(),
+      fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), fc.jsonValue()),
+      (outer, inner, message, below, facts) => {
+        const cause = new QubusError(inner, below)
+        const failure = decode(
+          Failure,
+          encode(toFailure(new QubusError(outer, message, { cause, facts }), 'INTERNAL')),
+        )
+        assert.equal(failure.code, outer)
+        assert.equal(failure.name, 'QubusError')
+        assert.equal(failure.message, message)
+        assert.equal(failure.cause?.code, inner)
+        assert.equal(failure.cause?.message, below)
+        assert.deepEqual(failure.facts ?? {}, JSON.parse(JSON.stringify(facts)))
+        const back = fromFailure(failure)
+        assert.equal(back.code, outer)
+        assert.equal(back.message, message)
+      },
+    ),
   )
 })
 
 test('an error comes back with its cause, its facts, its name and the stack of where it was thrown', () => {
-  const thrown = new QubusError('ENGINE_FAILED', 'the engine ended', { cause: new RangeError('too many qubits'), facts: { qubits: 40 } })
+  const thrown = new QubusError('ENGINE_FAILED', 'the engine ended', {
+    cause: new RangeError('too many qubits'),
+    facts: { qubits: 40 },
+  })
   const back = fromFailure(toFailure(thrown, 'TASK_FAILED'))
   assert.ok(back instanceof StepError)
   assert.equal((back.cause as QubusError).message, 'too many qubits')
@@ -42,7 +63,10 @@ test('what a flow may want to tell apart comes back as its own class', () => {
   assert.ok(terminal instanceof TerminalError)
   assert.equal((terminal.cause as Error).message, 'why')
   assert.ok(fromFailure(toFailure(new CancelledError(), 'TASK_FAILED')) instanceof CancelledError)
-  assert.ok(fromFailure(toFailure(new NonDeterministicFlowError('x'), 'TASK_FAILED')) instanceof NonDeterministicFlowError)
+  assert.ok(
+    fromFailure(toFailure(new NonDeterministicFlowError('x'), 'TASK_FAILED')) instanceof
+      NonDeterministicFlowError,
+  )
 })
 
 test("a user's error keeps its name, and its own code is not taken for one of ours", () => {
@@ -58,8 +82,13 @@ test("a user's error keeps its name, and its own code is not taken for one of ou
 })
 
 for (const inherited of ['constructor', 'toString', '__proto__', 'hasOwnProperty']) {
-  test(`an error whose code is ${inherited} has no code of ours`, { todo: '`in` looks at the prototype too' }, () => {
-    assert.equal(toFailure(Object.assign(new Error('x'), { code: inherited }), 'TASK_FAILED').code, 'TASK_FAILED')
+  test(`an error whose code is ${inherited} has no code of ours`, {
+    todo: '`in` looks at the prototype too',
+  }, () => {
+    assert.equal(
+      toFailure(Object.assign(new Error('x'), { code: inherited }), 'TASK_FAILED').code,
+      'TASK_FAILED',
+    )
     assert.equal(fromFailure({ code: inherited, name: 'Error', message: 'm' }).code, 'TASK_FAILED')
   })
 }
@@ -104,13 +133,22 @@ for (const [what, thrown] of Object.entries({
   })
 }
 
-test('an object without a prototype that is thrown becomes a failure', { todo: 'String() of it throws' }, () => {
+test('an object without a prototype that is thrown becomes a failure', {
+  todo: 'String() of it throws',
+}, () => {
   assert.equal(toFailure(Object.assign(Object.create(null), { a: 1n }), 'TASK_FAILED').code, 'TASK_FAILED')
 })
 
-test('a failure stays small whatever is thrown', { todo: 'what is no error, and facts, have no bound' }, () => {
+test('a failure stays small whatever is thrown', {
+  todo: 'what is no error, and facts, have no bound',
+}, () => {
   const long = 'x'.repeat(2_000_000)
-  for (const thrown of [new Error(long), long, { text: long }, new QubusError('TIMEOUT', 'm', { facts: { long } })]) {
+  for (const thrown of [
+    new Error(long),
+    long,
+    { text: long },
+    new QubusError('TIMEOUT', 'm', { facts: { long } }),
+  ]) {
     assert.ok(encode(toFailure(thrown, 'TASK_FAILED')).length < 300_000)
   }
 })

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Publisher } from '#shared/bus/publisher.ts'
 import { readAll } from '#shared/bus/direct.ts'
+import { Publisher } from '#shared/bus/publisher.ts'
 import { assertToken, childRunId, newRunId, SHARDS, shardOf } from '#shared/contract/ids.ts'
 import { STREAM } from '#shared/contract/streams.ts'
 import { lastToken, subject } from '#shared/contract/subjects.ts'
@@ -16,8 +16,18 @@ test('the broker maps a request to the shard that we compute', async () => {
   const { nc } = await broker.connect('admin')
   const publisher = new Publisher(nc, { stream: STREAM.flows, atomic: false, batchSize: 500 })
   const odd = ['a', 'Z', '_', '-', '0', 'x'.repeat(128), 'run-1', 'RUN_2']
-  const ids = [...new Set([...odd, ...fc.sample(fc.stringMatching(TOKEN), 400), ...Array.from({ length: 100 }, () => newRunId())])]
-  await Promise.all(ids.map((id) => publisher.create({ subject: subject.request(id), storedAs: subject.flow(id), body: new Uint8Array() })))
+  const ids = [
+    ...new Set([
+      ...odd,
+      ...fc.sample(fc.stringMatching(TOKEN), 400),
+      ...Array.from({ length: 100 }, () => newRunId()),
+    ]),
+  ]
+  await Promise.all(
+    ids.map((id) =>
+      publisher.create({ subject: subject.request(id), storedAs: subject.flow(id), body: new Uint8Array() }),
+    ),
+  )
   const stored = new Map<string, string>()
   for await (const page of readAll(nc, STREAM.flows, 'qubus.v1.flow.>')) {
     for (const each of page) stored.set(lastToken(each.subject), each.subject)
@@ -29,10 +39,17 @@ test('the broker maps a request to the shard that we compute', async () => {
 
 test('a token is taken exactly when it is of letters, digits, "_" and "-"', () => {
   fc.assert(
-    fc.property(fc.oneof(fc.string(), fc.stringMatching(TOKEN), fc.string({ minLength: 120, maxLength: 140, unit: fc.constantFrom('a', '-') })), (text) => {
-      if (TOKEN.test(text)) assert.equal(assertToken('a name', text), text)
-      else assert.throws(() => assertToken('a name', text), { code: 'INVALID_NAME' })
-    }),
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.stringMatching(TOKEN),
+        fc.string({ minLength: 120, maxLength: 140, unit: fc.constantFrom('a', '-') }),
+      ),
+      (text) => {
+        if (TOKEN.test(text)) assert.equal(assertToken('a name', text), text)
+        else assert.throws(() => assertToken('a name', text), { code: 'INVALID_NAME' })
+      },
+    ),
   )
 })
 
@@ -48,7 +65,9 @@ for (const [value, quoted] of [
   test(`the name ${JSON.stringify(value)} is refused, quoting ${quoted}`, () => {
     assert.throws(
       () => assertToken('the run id', value),
-      (error: Error) => error.message.startsWith('the run id ') && error.message.includes(`the character ${quoted} is not allowed`),
+      (error: Error) =>
+        error.message.startsWith('the run id ') &&
+        error.message.includes(`the character ${quoted} is not allowed`),
     )
   })
 }

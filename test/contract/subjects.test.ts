@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { filter, lastToken, parseCommandSubject, parseRecordSubject, record, subject } from '#shared/contract/subjects.ts'
+import {
+  filter,
+  lastToken,
+  parseCommandSubject,
+  parseRecordSubject,
+  record,
+  subject,
+} from '#shared/contract/subjects.ts'
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-'
 const token = fc.string({ unit: fc.constantFrom(...ALPHABET), minLength: 1, maxLength: 40 })
@@ -17,9 +24,18 @@ test('every record of a run is found again in its subject', () => {
       }
       assert.deepEqual(parseRecordSubject(log.outcome(step)), { run, record: { kind: 'outcome', step } })
       assert.deepEqual(parseRecordSubject(log.timer(step)), { run, record: { kind: 'timer', step } })
-      assert.deepEqual(parseRecordSubject(log.attempt(step, attempt)), { run, record: { kind: 'attempt', step, attempt } })
-      assert.deepEqual(parseRecordSubject(log.route(step, attempt)), { run, record: { kind: 'route', step, attempt } })
-      assert.deepEqual(parseRecordSubject(log.lost(step, attempt, nth)), { run, record: { kind: 'lost', step, attempt, nth } })
+      assert.deepEqual(parseRecordSubject(log.attempt(step, attempt)), {
+        run,
+        record: { kind: 'attempt', step, attempt },
+      })
+      assert.deepEqual(parseRecordSubject(log.route(step, attempt)), {
+        run,
+        record: { kind: 'route', step, attempt },
+      })
+      assert.deepEqual(parseRecordSubject(log.lost(step, attempt, nth)), {
+        run,
+        record: { kind: 'lost', step, attempt, nth },
+      })
     }),
   )
 })
@@ -46,7 +62,12 @@ test('every command says in its subject for which target, run, step and attempt 
 test('the run is the last token of what is said about a run', () => {
   fc.assert(
     fc.property(token, (run) => {
-      for (const text of [subject.flow(run), subject.control(run), subject.inspect(run), subject.request(run)]) {
+      for (const text of [
+        subject.flow(run),
+        subject.control(run),
+        subject.inspect(run),
+        subject.request(run),
+      ]) {
         assert.equal(lastToken(text), run)
       }
     }),
@@ -59,8 +80,14 @@ test('each subject matches the filter of its stream and of its owner, and no oth
       const told: [string, string[]][] = [
         [subject.task(target, id), [filter.tasks, filter.poolTasks(target), filter.runTasks(id.run)]],
         [subject.submission(id), [filter.submissions, filter.runSubmissions(id.run)]],
-        [subject.circuit(target, id), [filter.circuits, filter.deviceCircuits(target), filter.runCircuits(id.run)]],
-        [subject.allocation(target, id.run, 'a'), [filter.allocations, filter.poolAllocations(target), filter.runAllocations(id.run)]],
+        [
+          subject.circuit(target, id),
+          [filter.circuits, filter.deviceCircuits(target), filter.runCircuits(id.run)],
+        ],
+        [
+          subject.allocation(target, id.run, 'a'),
+          [filter.allocations, filter.poolAllocations(target), filter.runAllocations(id.run)],
+        ],
         [record(id.run).outcome(id.step), [filter.runs, filter.stepRecords, record(id.run).all]],
         [record(id.run).completed, [filter.runs, record(id.run).all]],
         [subject.request(id.run), [filter.requests]],
@@ -70,7 +97,8 @@ test('each subject matches the filter of its stream and of its owner, and no oth
       ]
       const all = [...new Set(told.flatMap(([, filters]) => filters))]
       for (const [text, wanted] of told) {
-        for (const each of all) assert.equal(matches(each, text), wanted.includes(each), `${each} and ${text}`)
+        for (const each of all)
+          assert.equal(matches(each, text), wanted.includes(each), `${each} and ${text}`)
       }
     }),
   )

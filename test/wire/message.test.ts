@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { z } from 'zod'
-import { QubusError } from '#shared/contract/errors.ts'
 import { TaskCommand } from '#shared/contract/command.ts'
+import { QubusError } from '#shared/contract/errors.ts'
 import { StepOutcome } from '#shared/contract/step-record.ts'
 import { decode, encode, unpack } from '#shared/wire/message.ts'
 import { requestDigest } from '#shared/wire/request-digest.ts'
@@ -18,7 +18,10 @@ const command: TaskCommand = {
 }
 
 test('a message comes back as it was', () => {
-  assert.deepEqual(decode(TaskCommand, encode(command)), { ...command, payload: { inline: Buffer.from([1, 2, 3]) } })
+  assert.deepEqual(decode(TaskCommand, encode(command)), {
+    ...command,
+    payload: { inline: Buffer.from([1, 2, 3]) },
+  })
 })
 
 test('a field that this version does not know is ignored', () => {
@@ -82,7 +85,12 @@ test('garbage leaves nothing behind that changes how the next message is read', 
 })
 
 test('a length that garbage claims costs neither time nor memory', () => {
-  for (const claim of [[0xdd, 0xff, 0xff, 0xff, 0xff], [0xdf, 0xff, 0xff, 0xff, 0xff], [0xc6, 0xff, 0xff, 0xff, 0xff], [0xdb, 0xff, 0xff, 0xff, 0xff]]) {
+  for (const claim of [
+    [0xdd, 0xff, 0xff, 0xff, 0xff],
+    [0xdf, 0xff, 0xff, 0xff, 0xff],
+    [0xc6, 0xff, 0xff, 0xff, 0xff],
+    [0xdb, 0xff, 0xff, 0xff, 0xff],
+  ]) {
     const before = process.memoryUsage().rss
     assert.throws(() => decode(TaskCommand, Uint8Array.from(claim)), { code: 'POISON' })
     assert.ok(process.memoryUsage().rss - before < 200_000_000)

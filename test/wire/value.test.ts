@@ -23,7 +23,10 @@ for (const [what, value] of Object.entries<unknown>({
   'a date before 1970': new Date(-1),
   'a date far away': new Date(8.64e15),
   'no valid date': new Date(Number.NaN),
-  'a map': new Map<unknown, unknown>([['a', 1], [2, new Map([[{ b: 1 }, new Set([1])]])]]),
+  'a map': new Map<unknown, unknown>([
+    ['a', 1],
+    [2, new Map([[{ b: 1 }, new Set([1])]])],
+  ]),
   'a set': new Set([1, 'a', null, undefined]),
   'a regular expression': /a+b/giu,
   'an array with undefined': [1, undefined, null],
@@ -38,7 +41,19 @@ for (const [what, value] of Object.entries<unknown>({
   })
 }
 
-for (const Type of [Uint8Array, Int8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array, Float64Array, BigInt64Array, BigUint64Array]) {
+for (const Type of [
+  Uint8Array,
+  Int8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+]) {
   test(`the value codec keeps ${Type.name}`, () => {
     const make = Type as unknown as new (from: ArrayLike<unknown>) => ArrayLike<unknown>
     const numbers = Type.name.startsWith('Big') ? [1n, 2n, 127n] : [1, 2, 127]
@@ -72,7 +87,11 @@ test('an error keeps its class, name, message and cause', () => {
 
 test('what is one object before is one object after', () => {
   const shared = { n: 1 }
-  const got = through({ a: shared, b: [shared], c: new Map([['k', shared]]) }) as { a: object; b: object[]; c: Map<string, object> }
+  const got = through({ a: shared, b: [shared], c: new Map([['k', shared]]) }) as {
+    a: object
+    b: object[]
+    c: Map<string, object>
+  }
   assert.equal(got.a, got.b[0])
   assert.equal(got.a, got.c.get('k'))
 })
@@ -87,9 +106,27 @@ test('a value may refer to itself', () => {
 })
 
 // A minus zero comes back as zero: msgpack has no integer for it.
-const number = fc.oneof(fc.integer(), fc.double().map((each) => (each === 0 ? 0 : each)))
-const values = [fc.boolean(), number, fc.string(), fc.string({ unit: 'binary' }), fc.constant(null), fc.constant(undefined)]
-const plain = fc.anything({ values, withDate: true, withMap: true, withSet: true, withBigInt: true, withTypedArray: true, maxDepth: 4 })
+const number = fc.oneof(
+  fc.integer(),
+  fc.double().map((each) => (each === 0 ? 0 : each)),
+)
+const values = [
+  fc.boolean(),
+  number,
+  fc.string(),
+  fc.string({ unit: 'binary' }),
+  fc.constant(null),
+  fc.constant(undefined),
+]
+const plain = fc.anything({
+  values,
+  withDate: true,
+  withMap: true,
+  withSet: true,
+  withBigInt: true,
+  withTypedArray: true,
+  maxDepth: 4,
+})
 
 test('any plain value comes back as it was', () => {
   fc.assert(
