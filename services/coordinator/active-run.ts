@@ -3,21 +3,20 @@
  * writes its end. Whatever happens to this process, the log is enough for another one to go on.
  */
 import type { Delivery } from '#shared/bus/delivery.ts'
-import { readAll, readLast } from '#shared/bus/direct.ts'
-import { cloudHeaders } from '#shared/bus/headers.ts'
 import { QubusError } from '#shared/contract/errors.ts'
 import { type Failure, toFailure } from '#shared/contract/failure.ts'
 import type { LiveRun } from '#shared/contract/query.ts'
-import { CompletedRecord, type RequestedRecord } from '#shared/contract/run-record.ts'
-import type { StepOutcome } from '#shared/contract/step-record.ts'
-import { STREAM } from '#shared/contract/streams.ts'
-import { record, subject } from '#shared/contract/subjects.ts'
-import { decode, encode } from '#shared/wire/message.ts'
+import type { CompletedRecord, RequestedRecord } from '#shared/contract/run-record.ts'
 import type { CoordinatorContext } from './context.ts'
-import { fromStored, type LogRecord } from './log-record.ts'
+import { lineDrafts } from './flow-log.ts'
+import { type ItemOrder, itemOrder, reasonOf } from './item-order.ts'
+import type { LogRecord } from './log-record.ts'
+import { type LongTimer, setLongTimer } from './long-timer.ts'
 import { tellParent } from './parent.ts'
+import { readRunLog } from './read-run-log.ts'
 import { RunSteps } from './run-steps.ts'
 import type { FlowEnd, FromThread, LogItem, RunKey } from './thread/protocol.ts'
+import { endFacts, writeEnd } from './write-end.ts'
 
 export type ActiveRunOptions = {
   context: CoordinatorContext
@@ -31,8 +30,6 @@ export type ActiveRunOptions = {
 const STRIKES = 2
 const HAND_BACK_MS = 1_000
 
-type FlowLog = Extract<FromThread, { type: 'log' }>
-
 export class ActiveRun {
   /** The lease: the flow request that this run holds un-acked. */
   delivery: Delivery
@@ -43,11 +40,11 @@ export class ActiveRun {
   #last = 0
   /** What the feed brings while the log is being read. */
   #early: LogRecord[] | undefined = []
-  #order: Promise<void> | undefined
+  #items: ItemOrder | undefined
   #ending = false
   #gone = false
   #strikes = 0
-  #timeout: NodeJS.Timeout | undefined
+  #timeout: LongTimer | undefined
   #reported = ''
 
   constructor(options: ActiveRunOptions) {
@@ -65,9 +62,11 @@ export class ActiveRun {
   async begin(fresh: boolean): Promise<void> {
     if (!fresh) {
       this.#steps = this.#newSteps(true)
-      const completed = await this.#readLog()
+      const { entries, completed } = await readRunLog(this.#options.context.actor.bus.nc, this.run)
       if (this.#gone) return
       if (completed) return this.#close(completed)
+      // The feed was open before this began: what comes twice is known by its sequence.
+      this.#early = entries.concat(this.#early ?? [])
     }
     await this.#startFlow()
   }
@@ -96,7 +95,9 @@ export class ActiveRun {
       case 'effect':
         return this.#steps.effect(message.step, message.result, message.error)
       case 'log':
-        return this.#log(message)
+        for (const draft of lineDrafts(this.run, message))
+          this.#options.context.logs.create(draft).catch(() => {})
+        return
       case 'end':
         return void this.#end(message.end)
     }
@@ -160,7 +161,7 @@ export class ActiveRun {
   abandon(): void {
     if (this.#gone) return
     this.#gone = true
-    clearTimeout(this.#timeout)
+    this.#timeout?.clear()
     this.#steps.stop()
     if (this.#key) this.#options.context.threads.drop(this.#key)
     this.#options.onGone(this.run)
@@ -175,23 +176,6 @@ export class ActiveRun {
         this.#key && this.#options.context.threads.send(this.#key, { type: 'execute', key: this.#key, step }),
       fail: (error) => this.fail(error),
     })
-  }
-
-  // The feed was open before this began: what comes twice is known by its sequence.
-  async #readLog(): Promise<CompletedRecord | undefined> {
-    const { nc } = this.#options.context.actor.bus
-    const read: LogRecord[] = []
-    let completed: CompletedRecord | undefined
-    for await (const page of readAll(nc, STREAM.runs, record(this.run).all)) {
-      for (const stored of page) {
-        const entry = fromStored(stored)
-        if (entry === undefined) continue
-        if (entry.kind === 'completed') completed = entry.body
-        read.push(entry)
-      }
-    }
-    if (completed === undefined) this.#early = read.concat(this.#early ?? [])
-    return completed
   }
 
   async #startFlow(): Promise<void> {
@@ -209,90 +193,34 @@ export class ActiveRun {
     } catch (error) {
       return this.#end({ state: 'failed', error: toFailure(error, 'BUNDLE_FAILED'), steps: 0 })
     }
+    this.#items = this.#itemsFor(this.#key)
     const early = this.#early ?? []
     this.#early = undefined
     for (const entry of early) this.#apply(entry)
-    this.#armTimeout()
+    const { timeoutSeconds, acceptedAt } = requested
+    if (timeoutSeconds !== undefined)
+      this.#timeout = setLongTimer(acceptedAt + timeoutSeconds * 1000, () =>
+        this.fail(new QubusError('RUN_TIMEOUT', `the run took longer than its ${timeoutSeconds} s`)),
+      )
     this.#emit('started', { flow: requested.flow, name: requested.name, coordinator: context.actor.id })
   }
 
-  #armTimeout(): void {
-    const { timeoutSeconds, acceptedAt } = this.#options.requested
-    if (timeoutSeconds === undefined) return
-    const left = acceptedAt + timeoutSeconds * 1000 - Date.now()
-    this.#timeout = setTimeout(
-      () => {
-        if (left > 2 ** 31 - 1) return this.#armTimeout()
-        this.fail(new QubusError('RUN_TIMEOUT', `the run took longer than its ${timeoutSeconds} s`))
-      },
-      Math.min(Math.max(left, 0), 2 ** 31 - 1),
-    )
+  // What comes after the run was moved to another thread is dropped: that thread is given the log anew.
+  #itemsFor(key: RunKey): ItemOrder {
+    const { actor, threads } = this.#options.context
+    const send = (item: LogItem): void => {
+      if (key === this.#key) threads.send(key, { type: 'items', key, items: [item] })
+    }
+    return itemOrder(actor.blobs, send, (error) => this.fail(error))
   }
 
   #apply(entry: LogRecord): void {
     if (entry.sequence <= this.#last || this.#gone) return
     this.#last = entry.sequence
     this.#steps.recorded(entry)
-    switch (entry.kind) {
-      case 'completed':
-        return void this.#close(entry.body)
-      case 'cancel': {
-        const reason = entry.body.reason ?? `cancelled by ${entry.body.by}`
-        this.#give({ kind: 'cancel', at: entry.at, reason })
-        return this.#steps.cancelAll(reason)
-      }
-      case 'attempt':
-        return this.#give({ kind: 'attempt', step: entry.step, at: entry.at })
-      case 'outcome':
-        return this.#give(this.#toItem(entry.step, entry.at, entry.body))
-    }
-  }
-
-  #toItem(
-    step: number,
-    at: number,
-    { state, digest, name, result, error }: StepOutcome,
-  ): LogItem | Promise<LogItem> {
-    const item = {
-      kind: 'outcome' as const,
-      step,
-      at,
-      state,
-      digest,
-      name,
-      ...(error === undefined ? {} : { error }),
-    }
-    if (result === undefined) return item
-    const bytes = this.#options.context.actor.blobs.fromPayload(result)
-    return bytes instanceof Promise
-      ? bytes.then((read) => ({ ...item, result: read }))
-      : { ...item, result: bytes }
-  }
-
-  // In log order: an item whose blob must be fetched holds back those behind it. One that comes after the run was
-  // moved to another thread is dropped: that thread is given the log anew.
-  #give(item: LogItem | Promise<LogItem>): void {
-    const key = this.#key
-    if (this.#order === undefined && !(item instanceof Promise)) return this.#send(key, item)
-    const order = (this.#order ?? Promise.resolve())
-      .then(async () => this.#send(key, await item))
-      .catch((error: unknown) => this.fail(error))
-      .then(() => {
-        if (this.#order === order) this.#order = undefined
-      })
-    this.#order = order
-  }
-
-  #send(key: RunKey | undefined, item: LogItem): void {
-    if (key !== undefined && key === this.#key)
-      this.#options.context.threads.send(key, { type: 'items', key, items: [item] })
-  }
-
-  #log({ step, first, lines }: FlowLog): void {
-    lines.forEach(
-      (line, i) =>
-        void this.#options.context.logs.create(logDraft(this.run, step, first + i, line)).catch(() => {}),
-    )
+    if (entry.kind === 'completed') return void this.#close(entry.body)
+    this.#items?.give(entry)
+    if (entry.kind === 'cancel') this.#steps.cancelAll(reasonOf(entry.body))
   }
 
   // The request goes back: whoever gets it begins anew.
@@ -313,30 +241,11 @@ export class ActiveRun {
     if (end.state !== 'completed') this.#steps.cancelAll(end.error?.message ?? end.state)
     const { context, requested } = this.#options
     try {
-      const completed: CompletedRecord = {
-        state: end.state,
-        ...(end.result === undefined ? {} : { result: await context.actor.blobs.toPayload(end.result) }),
-        ...(end.error === undefined ? {} : { error: end.error }),
-        steps: end.steps,
-        startedAt: requested.acceptedAt,
-        endedAt: Date.now(),
-        writer: context.actor.id,
-      }
-      const creation = await context.runs.create({
-        subject: record(this.run).completed,
-        body: encode(completed),
-        headers: this.#headers(end.state),
-      })
-      await this.#close(creation === 'stored' ? completed : await this.#readCompleted(completed))
+      await this.#close(await writeEnd(context, this.run, requested, end))
     } catch (error) {
       context.actor.log.error({ err: error, run: this.run }, 'the end of a run could not be written')
       this.abandon()
     }
-  }
-
-  async #readCompleted(mine: CompletedRecord): Promise<CompletedRecord> {
-    const stored = await readLast(this.#options.context.actor.bus.nc, STREAM.runs, record(this.run).completed)
-    return stored === undefined ? mine : decode(CompletedRecord, stored.data)
   }
 
   // `completed` is on disk, whoever wrote it: the parent is told, and only then is the request acked.
@@ -347,36 +256,11 @@ export class ActiveRun {
     if (this.#gone) return
     this.reportProgress()
     if (context.leaseHolds()) this.delivery.ack()
-    const { state, steps, startedAt, endedAt, error } = completed
-    const failure: Failure | undefined = error
-    this.#emit(state, {
-      flow: requested.flow,
-      name: requested.name,
-      steps,
-      seconds: (endedAt - startedAt) / 1000,
-      ...(failure === undefined ? {} : { error: { code: failure.code, message: failure.message } }),
-    })
+    this.#emit(completed.state, endFacts(requested, completed))
     this.abandon()
   }
 
   #emit(verb: string, data: Record<string, unknown>): void {
     this.#options.context.actor.emit({ noun: 'run', verb, run: this.run, id: this.run, data })
-  }
-
-  #headers(state: string) {
-    return cloudHeaders({
-      type: `qubus.run.${state}`,
-      id: this.run,
-      source: `/qubus/coordinator/${this.#options.context.actor.id}`,
-      time: Date.now(),
-    })
-  }
-}
-
-function logDraft(run: string, step: number, index: number, line: FlowLog['lines'][number]) {
-  // Step 0 is the flow itself; the line's number makes it one thing, so a replay does not repeat it.
-  return {
-    subject: subject.log(run, step, index),
-    body: encode({ writer: 'flow', seq: index, lines: [line] }),
   }
 }

@@ -2,34 +2,21 @@
  * The steps of one run that have no outcome yet: publishes their commands, decides on retries, keeps timers, and
  * writes the outcomes that are the coordinator's to write. What it knows comes from the log and from the flow's calls.
  */
-import { readLast } from '#shared/bus/direct.ts'
-import type { Publisher } from '#shared/bus/publisher.ts'
-import { readRegistry } from '#shared/bus/registry.ts'
-import { CancelledError, NonDeterministicFlowError } from '#shared/contract/errors.ts'
+import { CancelledError } from '#shared/contract/errors.ts'
 import { toFailure } from '#shared/contract/failure.ts'
 import type { Payload } from '#shared/contract/payload.ts'
 import type { StepView } from '#shared/contract/query.ts'
-import { StepShape } from '#shared/contract/step-record.ts'
-import { STREAM, type StreamName } from '#shared/contract/streams.ts'
 import { subject } from '#shared/contract/subjects.ts'
-import { decode, encode } from '#shared/wire/message.ts'
+import { encode } from '#shared/wire/message.ts'
 import { decodeValue, encodeValue } from '#shared/wire/value.ts'
 import { cancelRun } from './cancel-run.ts'
 import type { CoordinatorContext } from './context.ts'
+import { drainDevice } from './drain-device.ts'
 import type { LogRecord } from './log-record.ts'
+import { setLongTimer } from './long-timer.ts'
 import { decideRetry, type FailedAttempt } from './retry.ts'
-import {
-  allocationDraft,
-  childDraft,
-  childOf,
-  type Ending,
-  outcomeDraft,
-  poolOf,
-  type RunFacts,
-  submissionDraft,
-  taskDraft,
-  timerDraft,
-} from './step-drafts.ts'
+import { sendCommand } from './send-command.ts'
+import { childOf, type Ending, outcomeDraft, poolOf, type RunFacts, timerDraft } from './step-drafts.ts'
 import { type PendingStep, viewOf } from './step-state.ts'
 import type { WantedStep } from './thread/protocol.ts'
 
@@ -37,7 +24,6 @@ import type { WantedStep } from './thread/protocol.ts'
 const WINDOW = 2000
 /** A window that is full is filled again when this much is left: many commands at once cost one sync. */
 const REFILL_AT = WINDOW * 0.75
-const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export type RunStepsOptions = {
   context: CoordinatorContext
@@ -135,7 +121,7 @@ export class RunSteps {
 
   stop(): void {
     this.#stopped = true
-    for (const step of this.#pending.values()) clearTimeout(step.timer)
+    for (const step of this.#pending.values()) step.timer?.clear()
   }
 
   #begin(step: PendingStep): void {
@@ -161,46 +147,9 @@ export class RunSteps {
   #command(step: PendingStep): void {
     this.#commanded++
     step.phase = 'commanded'
-    const { context, facts } = this.#options
-    if (step.kind === 'vqpu')
-      return this.#publish(step, context.allocations, allocationDraft(facts, step), STREAM.allocations)
-    void this.#withPayload(step.value, (payload) => {
-      if (step.kind === 'circuit')
-        this.#publish(step, context.submissions, submissionDraft(facts, step, payload), STREAM.submissions)
-      else if (step.kind === 'flow')
-        this.#publish(step, context.requests, childDraft(facts, step, payload), undefined)
-      else this.#publish(step, context.tasks, taskDraft(facts, step, payload), STREAM.tasks)
-    })
-  }
-
-  #publish(
-    step: PendingStep,
-    publisher: Publisher,
-    draft: Parameters<Publisher['create']>[0],
-    stream: StreamName | undefined,
-  ): void {
-    if (this.#stopped || !this.#options.context.leaseHolds()) return
-    publisher.create(draft).then(
-      (creation) => {
-        if (creation === 'present' && this.#options.takenOver && stream !== undefined)
-          void this.#verify(step, draft.subject, stream)
-      },
-      (error: unknown) => this.#stopped || this.#options.fail(error),
-    )
-  }
-
-  // A command that is there already must be this very step's, or the code has changed since.
-  async #verify(step: PendingStep, at: string, stream: StreamName): Promise<void> {
-    const stored = await readLast(this.#options.context.actor.bus.nc, stream, at).catch(() => undefined)
-    if (stored === undefined || this.#stopped) return
-    const shape = decode(StepShape, stored.data)
-    if (shape.digest === step.digest) return
-    this.#options.fail(
-      new NonDeterministicFlowError(
-        `step ${step.step}: ${shape.kind} ${JSON.stringify(shape.name)} (${shape.digest}) was commanded before, the flow now asks for ${step.kind} ${JSON.stringify(step.name)} (${step.digest})`,
-        { step: step.step, recorded: shape.name, asked: step.name },
-      ),
-    )
+    const { context, facts, takenOver, fail } = this.#options
+    if (this.#stopped) return
+    sendCommand(context, facts, step, takenOver).catch((error: unknown) => this.#stopped || fail(error))
   }
 
   #outcome(number: number, state: 'completed' | 'failed' | 'cancelled'): void {
@@ -211,7 +160,7 @@ export class RunSteps {
     const step = this.#pending.get(number)
     if (!step) return
     this.#pending.delete(number)
-    clearTimeout(step.timer)
+    step.timer?.clear()
     if (step.phase === 'commanded') this.#release()
   }
 
@@ -271,9 +220,9 @@ export class RunSteps {
   #at(step: PendingStep, dueAt: number, then: () => void): void {
     if (this.#stopped || !this.#pending.has(step.step)) return
     step.dueAt = dueAt
-    const wait = dueAt - Date.now()
-    if (wait <= 0) return then()
-    step.timer = setTimeout(() => this.#at(step, dueAt, then), Math.min(wait, LONGEST_TIMER_MS))
+    step.timer = setLongTimer(dueAt, () => {
+      if (!this.#stopped && this.#pending.has(step.step)) then()
+    })
   }
 
   #artifact(step: PendingStep): void {
@@ -291,19 +240,14 @@ export class RunSteps {
   }
 
   async #drain(step: PendingStep): Promise<void> {
+    const wanted = (): boolean => !this.#stopped && this.#pending.has(step.step)
     const { nc } = this.#options.context.actor.bus
-    const device = decodeValue(step.value) as string
-    while (!this.#stopped && this.#pending.has(step.step)) {
-      const entry = (await readRegistry(nc).catch(() => undefined))?.vqpus
-      if (entry !== undefined && (entry.get(device)?.state ?? 'ended') === 'ended')
-        return this.#finish(step, { state: 'completed' })
-      await nc.request(subject.command(device, 'drain'), '', { timeout: 2_000 }).catch(() => undefined)
-      await new Promise((resolve) => setTimeout(resolve, 200))
-    }
+    if (await drainDevice(nc, decodeValue(step.value) as string, wanted))
+      this.#finish(step, { state: 'completed' })
   }
 
   #cancelOne(step: PendingStep, reason: string): Promise<void> {
-    clearTimeout(step.timer)
+    step.timer?.clear()
     if (step.kind === 'flow')
       cancelRun(
         this.#options.context,

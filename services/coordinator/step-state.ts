@@ -1,5 +1,6 @@
 /** A step that was asked for and has no outcome yet. */
 import type { StepView } from '#shared/contract/query.ts'
+import type { LongTimer } from './long-timer.ts'
 import type { FailedAttempt } from './retry.ts'
 import type { WantedStep } from './thread/protocol.ts'
 
@@ -9,7 +10,7 @@ export type PendingStep = WantedStep & {
   attempt: number
   phase: 'window' | 'commanded' | 'retrying' | 'timer' | 'effect' | 'local'
   dueAt?: number
-  timer?: NodeJS.Timeout
+  timer?: LongTimer
   /** Heard from whoever runs it. */
   running?: { at: number; node: string; job?: string | undefined }
   device?: string

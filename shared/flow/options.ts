@@ -2,23 +2,8 @@
 import { QubusError } from '../contract/errors.ts'
 import type { StepPolicy } from './runtime.ts'
 
-export type StepOptions = {
-  /** Pool of the cluster file that runs it; default: the run's pool, else `generic`. */
-  pool?: string
-  /** How many times a failed attempt is followed by another. */
-  retries?: number
-  retryDelaySeconds?: number
-  /** Factor by which each further delay grows; default 1. */
-  retryBackoff?: number
-  /** Longest delay, however much it grows. */
-  retryMaxDelaySeconds?: number
-  /** Stretches each delay by up to this fraction; default 0. */
-  retryJitter?: number
-  /** An attempt that takes longer is ended and counts as failed. */
-  timeoutSeconds?: number
-  /** What follows when a worker vanished: run the step again (default), or fail it. */
-  onLost?: 'rerun' | 'fail'
-}
+/** What an author may say of a step. */
+export type StepOptions = StepPolicy
 
 const POOL = /^[A-Za-z0-9_-]{1,128}$/
 

@@ -6,16 +6,22 @@
 import { QubusError } from '../contract/errors.ts'
 import type { Artifact, StepKind } from '../contract/step-record.ts'
 
+/** Options of a step, as the author writes them and as the coordinator goes by them. */
 export type StepPolicy = {
+  /** Pool of the cluster file that runs it; default: the run's pool, else `generic`. */
   pool?: string
+  /** How many times a failed attempt is followed by another. */
   retries?: number
   retryDelaySeconds?: number
-  /** Each further delay is this many times the one before. */
+  /** Factor by which each further delay grows; default 1. */
   retryBackoff?: number
+  /** Longest delay, however much it grows. */
   retryMaxDelaySeconds?: number
-  /** Delays are stretched by up to this fraction, differently for each step and attempt. */
+  /** Stretches each delay by up to this fraction; default 0. */
   retryJitter?: number
+  /** An attempt that takes longer is ended and counts as failed. */
   timeoutSeconds?: number
+  /** What follows when a worker vanished: run the step again (default), or fail it. */
   onLost?: 'rerun' | 'fail'
 }
 

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { connectBus } from '#shared/bus/connect.ts'
 import { type Creation, Publisher } from '#shared/bus/publisher.ts'
 import { STREAM } from '#shared/contract/streams.ts'
 import { record } from '#shared/contract/subjects.ts'
 import { until } from '../support/until.ts'
 import { withBroker } from '../support/with-broker.ts'
+import { openLine } from './line.ts'
 import { assertEachOnce, drafts, stored, tally } from './records.ts'
 
 // The broker is killed at different moments of a publish: before, while and after it stores.
@@ -48,6 +50,34 @@ for (const [count, batchSize] of [
         ]),
       )
     }
+  })
+}
+
+for (const count of [1, 10, 400]) {
+  test(`of ${count} drafts that were stored and whose answer was lost, each is ours or theirs, as it is`, async () => {
+    await using broker = await withBroker()
+    const bus = await broker.connect('admin')
+    await using line = await openLine(broker.url)
+    await using far = await connectBus({ ...(await broker.addressOf('admin')), url: line.url }, 'far')
+    const run = 'unanswered'
+    const theirs = drafts(run, count + 20, 'theirs').slice(count)
+    const others = new Publisher(bus.nc, { stream: STREAM.runs })
+    const publisher = new Publisher(far.nc, { stream: STREAM.runs })
+    await far.nc.flush()
+    line.goDeaf()
+    const results = Promise.all(drafts(run, count, 'mine').map((each) => publisher.create(each)))
+    const log = record(run).all
+    await until('ours are stored', async () => (await stored(bus.nc, STREAM.runs, log)).length === count)
+    await Promise.all(theirs.map((each) => others.create(each)))
+    const later = Promise.all(
+      drafts(run, count + 20, 'mine')
+        .slice(count)
+        .map((each) => publisher.create(each)),
+    )
+    line.breakOff()
+    assert.deepEqual(tally(await results), new Map([['stored', count]]))
+    assert.deepEqual(tally(await later), new Map([['present', 20]]))
+    assertEachOnce(await stored(bus.nc, STREAM.runs, log), drafts(run, count + 20))
   })
 }
 

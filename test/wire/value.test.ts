@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { execa } from 'execa'
 import fc from 'fast-check'
 import { decodeValue, encodeValue } from '#shared/wire/value.ts'
 
@@ -152,6 +153,18 @@ test('two objects of the same shape have the bytes that each has alone', () => {
   const alone = bytes([{ x: 1, y: 2 }])
   for (let i = 0; i < 300; i++) bytes({ [`key${i}`]: i, other: { [`deep${i}`]: [{ x: 1 }] } })
   assert.equal(bytes([{ x: 1, y: 2 }]), alone)
+})
+
+test('another process, which encoded nothing else before, gives the same bytes', async () => {
+  const value = [{ x: 1, y: 2 }, { deep: new Map([['k', { z: 3n, at: new Date(4) }]]) }]
+  encodeValue({ another: { shape: 1 } }, 'v')
+  const here = Buffer.from(encodeValue(value, 'v')).toString('hex')
+  const module = JSON.stringify(import.meta.resolve('#shared/wire/value.ts'))
+  const code = `import { encodeValue } from ${module}
+    const value = [{ x: 1, y: 2 }, { deep: new Map([['k', { z: 3n, at: new Date(4) }]]) }]
+    console.log(Buffer.from(encodeValue(value, 'v')).toString('hex'))`
+  const { stdout } = await execa(process.execPath, ['--input-type=module', '-e', code])
+  assert.equal(stdout, here)
 })
 
 class Point {
