@@ -8,7 +8,7 @@ import { eventEmitter } from '../bus/events.ts'
 import { Publisher } from '../bus/publisher.ts'
 import { connectionFor } from '../config/credentials.ts'
 import { type Environment, readEnvironment } from '../config/environment.ts'
-import { QubusError } from '../contract/errors.ts'
+import { ERRORS, QubusError } from '../contract/errors.ts'
 import type { ActorName } from '../contract/registry.ts'
 import type { Actor, Running } from './actor.ts'
 import { deadLetters } from './dead-letters.ts'
@@ -40,10 +40,14 @@ export async function runActor(options: ActorOptions): Promise<void> {
     process.exit(0)
   } catch (error) {
     log.fatal({ err: error }, 'the actor could not go on')
-    process.exit(
-      error instanceof QubusError && (error.code === 'UNREACHABLE' || error.code === 'NOT_RUNNING') ? 3 : 1,
-    )
+    process.exit(exitCodeOf(error))
   }
+}
+
+// As the command line ends: 2 for what the caller has to mend, 3 when the system can't be reached.
+function exitCodeOf(error: unknown): number {
+  const kind = error instanceof QubusError ? ERRORS[error.code].kind : undefined
+  return kind === 'usage' ? 2 : kind === 'system' ? 3 : 1
 }
 
 async function live(

@@ -73,7 +73,10 @@ function directGet(
     const inbox = createInbox((nc as unknown as { options: { inboxPrefix?: string } }).options.inboxPrefix)
     const finish = (error?: unknown) => {
       clearTimeout(timer)
-      subscription.unsubscribe()
+      // The connection may have been closed meanwhile; there is nothing to give back then.
+      try {
+        subscription.unsubscribe()
+      } catch {}
       if (error === undefined) resolve(found)
       else reject(error)
     }

@@ -75,7 +75,10 @@ function waitUntilEnded(session: Session, run: string, signal: AbortSignal | und
   return new Promise((resolve, reject) => {
     let looking = false
     let again = false
+    let settled = false
     const settle = (act: () => void): void => {
+      if (settled) return
+      settled = true
       clearInterval(timer)
       subscription.unsubscribe()
       signal?.removeEventListener('abort', onAbort)
@@ -84,7 +87,7 @@ function waitUntilEnded(session: Session, run: string, signal: AbortSignal | und
     const onAbort = (): void => settle(() => reject(signal?.reason))
     const look = async (): Promise<void> => {
       again = looking
-      if (looking) return
+      if (looking || settled) return
       looking = true
       try {
         const found = await findRun(session, run)

@@ -91,16 +91,16 @@ export class TerminalError extends QubusError {
 
 /** What a flow sees when its run, or one of its steps, was cancelled. */
 export class CancelledError extends QubusError {
-  constructor(message = 'cancelled') {
-    super('CANCELLED', message)
+  constructor(message = 'cancelled', options: { cause?: unknown; facts?: ErrorFacts } = {}) {
+    super('CANCELLED', message, options)
     this.name = 'CancelledError'
   }
 }
 
 /** A replay asked for something else than the log holds; the message shows both. */
 export class NonDeterministicFlowError extends QubusError {
-  constructor(message: string, facts: ErrorFacts = {}) {
-    super('NON_DETERMINISTIC', message, { facts })
+  constructor(message: string, facts: ErrorFacts = {}, cause?: unknown) {
+    super('NON_DETERMINISTIC', message, { facts, cause })
     this.name = 'NonDeterministicFlowError'
   }
 }

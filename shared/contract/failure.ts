@@ -32,6 +32,8 @@ export const Failure: z.ZodType<Failure> = z.object({
 
 const STACK_BYTES = 8_000
 const MESSAGE_BYTES = 16_000
+/** Larger facts are left out: a record must fit into a message. */
+const FACTS_BYTES = 32_000
 
 /** Turns anything thrown into a failure; `fallback` is the code for what is not a {@link QubusError}. Causes deeper than 8 are cut. */
 export function toFailure(thrown: unknown, fallback: ErrorCode, depth = 0): Failure {
@@ -57,15 +59,15 @@ export function toFailure(thrown: unknown, fallback: ErrorCode, depth = 0): Fail
 
 /** The error that a flow, client or CLI throws for a failure; the remote stack is kept in `facts.stack`. */
 export function fromFailure(failure: Failure): QubusError {
-  const code = (failure.code in ERRORS ? failure.code : 'TASK_FAILED') as ErrorCode
+  const code = (Object.hasOwn(ERRORS, failure.code) ? failure.code : 'TASK_FAILED') as ErrorCode
   const cause = failure.cause === undefined ? undefined : fromFailure(failure.cause)
   const facts = {
     ...failure.facts,
     errorName: failure.name,
     ...(failure.stack ? { remoteStack: failure.stack } : {}),
   }
-  if (code === 'CANCELLED') return new CancelledError(failure.message)
-  if (code === 'NON_DETERMINISTIC') return new NonDeterministicFlowError(failure.message, facts)
+  if (code === 'CANCELLED') return new CancelledError(failure.message, { cause, facts })
+  if (code === 'NON_DETERMINISTIC') return new NonDeterministicFlowError(failure.message, facts, cause)
   if (code === 'TERMINAL') return new TerminalError(failure.message, { cause, facts })
   return new StepError(code, failure.message, { cause, facts })
 }
@@ -73,13 +75,14 @@ export function fromFailure(failure: Failure): QubusError {
 // An error of another copy of this module (a bundle carries its own) is known by its name and code, not its class.
 function codeOf(thrown: Error, fallback: ErrorCode): string {
   const code = (thrown as { code?: unknown }).code
-  return typeof code === 'string' && code in ERRORS ? code : fallback
+  return typeof code === 'string' && Object.hasOwn(ERRORS, code) ? code : fallback
 }
 
 // Facts come from user code too: only what JSON can say travels.
 function plainFacts(facts: object): Record<string, unknown> {
   try {
-    return JSON.parse(JSON.stringify(facts)) as Record<string, unknown>
+    const text = JSON.stringify(facts)
+    return text.length > FACTS_BYTES ? {} : (JSON.parse(text) as Record<string, unknown>)
   } catch {
     return {}
   }
@@ -87,8 +90,9 @@ function plainFacts(facts: object): Record<string, unknown> {
 
 function describe(value: unknown): string {
   try {
-    return JSON.stringify(value) ?? String(value)
+    return (JSON.stringify(value) ?? String(value)).slice(0, MESSAGE_BYTES)
   } catch {
-    return String(value)
+    // What JSON can't say, such as a BigInt, or an object that refers to itself.
+    return Object.prototype.toString.call(value)
   }
 }

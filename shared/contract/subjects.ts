@@ -134,7 +134,7 @@ export type RecordName =
 
 /** Takes the subject of a record apart; undefined for one that this version does not know. */
 export function parseRecordSubject(text: string): { run: string; record: RecordName } | undefined {
-  const [, , , , run, head, step, detail, attempt, , nth] = text.split('.')
+  const [, , , , run, head, step, detail, attempt, more, nth] = text.split('.')
   if (run === undefined) return undefined
   if (head === 'requested' || head === 'cancel' || head === 'completed')
     return { run, record: { kind: head } }
@@ -145,5 +145,6 @@ export function parseRecordSubject(text: string): { run: string; record: RecordN
   if (detail === 'route') return { run, record: { kind: 'route', step: number, attempt: Number(attempt) } }
   if (detail !== 'attempt') return undefined
   if (nth === undefined) return { run, record: { kind: 'attempt', step: number, attempt: Number(attempt) } }
+  if (more !== 'lost') return undefined
   return { run, record: { kind: 'lost', step: number, attempt: Number(attempt), nth: Number(nth) } }
 }

@@ -47,6 +47,8 @@ function assertEncodable(value: unknown, where: string, path: string, seen: Set<
     const prototype: unknown = Object.getPrototypeOf(value)
     if (!PLAIN.has(prototype)) refuse(where, path, `an instance of ${value.constructor?.name ?? 'a class'}`)
     for (const key of Object.keys(value)) {
+      // Whoever reads it would take it for something else than a key.
+      if (key === '__proto__') refuse(where, path, 'the key "__proto__"')
       assertEncodable((value as Record<string, unknown>)[key], where, `${path}.${key}`, seen)
     }
   }

@@ -82,9 +82,7 @@ test("a user's error keeps its name, and its own code is not taken for one of ou
 })
 
 for (const inherited of ['constructor', 'toString', '__proto__', 'hasOwnProperty']) {
-  test(`an error whose code is ${inherited} has no code of ours`, {
-    todo: '`in` looks at the prototype too',
-  }, () => {
+  test(`an error whose code is ${inherited} has no code of ours`, () => {
     assert.equal(
       toFailure(Object.assign(new Error('x'), { code: inherited }), 'TASK_FAILED').code,
       'TASK_FAILED',
@@ -133,15 +131,11 @@ for (const [what, thrown] of Object.entries({
   })
 }
 
-test('an object without a prototype that is thrown becomes a failure', {
-  todo: 'String() of it throws',
-}, () => {
+test('an object without a prototype that is thrown becomes a failure', () => {
   assert.equal(toFailure(Object.assign(Object.create(null), { a: 1n }), 'TASK_FAILED').code, 'TASK_FAILED')
 })
 
-test('a failure stays small whatever is thrown', {
-  todo: 'what is no error, and facts, have no bound',
-}, () => {
+test('a failure stays small whatever is thrown', () => {
   const long = 'x'.repeat(2_000_000)
   for (const thrown of [
     new Error(long),

@@ -127,6 +127,15 @@ const plain = fc.anything({
   withBigInt: true,
   withTypedArray: true,
   maxDepth: 4,
+  key: fc.string().filter((key) => key !== '__proto__'),
+})
+
+test('a key that a reader would take for something else is refused with its path', () => {
+  const value = { list: [JSON.parse('{"__proto__": 1}')] }
+  assert.throws(() => encodeValue(value, 'v'), {
+    code: 'UNENCODABLE',
+    message: /v holds the key "__proto__" at \.list\[0\]/,
+  })
 })
 
 test('any plain value comes back as it was', () => {

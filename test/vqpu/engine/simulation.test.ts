@@ -20,8 +20,18 @@ test('a fused circuit has exactly the distribution of the same gates one by one'
         assert.ok(difference < 1e-10, `${key}: ${fused.get(key)} instead of ${plain.get(key)}`)
       }
     }),
-    { numRuns: 600 },
+    { numRuns: 1500 },
   )
+})
+
+test('a gate that goes back into a block does not draw the gates of the other wire, which went on, with it', () => {
+  const source = `${H}qreg q[4];\ncreg c[4];\ncz q[3],q[1];\nh q[1];\ncx q[0],q[1];\nh q[1];\ny q[3];\nmeasure q -> c;\n`
+  assert.ok(Math.abs((fusedDistribution(source).get('1000') ?? 0) - 1) < 1e-10)
+})
+
+test('a phase that is taken out of a block comes before it, since the block may still grow', () => {
+  const source = `${H}qreg q[3];\ncreg c[3];\nx q[0];\nccx q[0],q[1],q[2];\ncu(0,pi,pi,pi) q[0],q[2];\nrccx q[1],q[2],q[0];\nmeasure q -> c;\n`
+  assert.ok(Math.abs((fusedDistribution(source).get('001') ?? 0) - 1) < 1e-10)
 })
 
 // The seed is fixed: counts are a sample, and one in many thousands would miss the bound by chance.

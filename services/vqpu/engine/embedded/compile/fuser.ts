@@ -135,6 +135,7 @@ export class Fuser {
     }
     this.items.push(block)
     this.#before.set(block, new Map([a, b].map((index) => [index, this.#phasesOf(index)])))
+    for (const index of [a, b]) this.#wires[index]!.last = block
     this.#own(block)
   }
 
@@ -143,25 +144,29 @@ export class Fuser {
     return { sink, classical }
   }
 
+  // A wire that went on to another block is no longer this one's: nothing may be put between the two.
   #own(block: PairBlock): void {
     const diagonal = isDiagonalBlock(block)
-    for (const index of [block.a, block.b]) {
+    const ending = [block.a, block.b].filter((index) => this.#wires[index]!.last === block)
+    for (const index of ending) {
       const wire = this.#wires[index]!
-      wire.last = block
       // A phase passes through a diagonal block, to where it costs nothing.
       Object.assign(wire, diagonal ? this.#before.get(block)!.get(index) : { sink: block, classical: false })
     }
-    if (!diagonal) return
+    if (!diagonal || ending.length < 2) return
     const { a, b } = takePhases(block)
     this.#sinkPhase(block.a, a)
     this.#sinkPhase(block.b, b)
   }
 
   #sinkPhase(index: number, { re, im }: { re: number; im: number }): void {
-    const { sink, classical } = this.#wires[index]!
+    const { sink, classical, last } = this.#wires[index]!
     if (Math.hypot(re - 1, im) < 1e-15) return
-    if (sink !== undefined) turnPhase(sink, index, { re, im })
-    else if (!classical) this.items.push({ kind: 'phase', wire: index, re, im })
+    if (sink !== undefined) return turnPhase(sink, index, { re, im })
+    if (classical) return
+    // Before a block that may still grow: it is diagonal as yet, or it would be the sink.
+    const at = last === undefined ? this.items.length : this.items.lastIndexOf(last)
+    this.items.splice(at, 0, { kind: 'phase', wire: index, re, im })
   }
 
   /** A waiting gate that only turns phases goes back to where phases are taken. */
