@@ -27,7 +27,8 @@ export async function startWorker(actor: Actor, { pools, slots: count }: WorkerA
     slots: count,
     ask: openAsker(actor.bus.nc),
     bundles: bundleCache(actor.blobs, actor.environment.paths.bundles, ''),
-    records: actor.publisher({ stream: STREAM.runs, batchSize: 900 }),
+    // One batch at a time: what waits meanwhile makes the next one larger, and the broker's work is per batch.
+    records: actor.publisher({ stream: STREAM.runs, batchSize: 900, batchesInFlight: 1 }),
     onRoom: () => {
       for (const puller of pullers) puller.more()
     },
