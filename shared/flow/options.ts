@@ -5,6 +5,17 @@ import type { StepPolicy } from './runtime.ts'
 /** What an author may say of a step. */
 export type StepOptions = StepPolicy
 
+const KEYS = [
+  'pool',
+  'retries',
+  'retryDelaySeconds',
+  'retryBackoff',
+  'retryMaxDelaySeconds',
+  'retryJitter',
+  'timeoutSeconds',
+  'onLost',
+] as const
+
 const POOL = /^[A-Za-z0-9_-]{1,128}$/
 
 /** @throws QubusError `INVALID_OPTION` naming the option, what was got and what is wanted. */
@@ -31,19 +42,9 @@ export function toPolicy(what: string, options: StepOptions): StepPolicy {
     bad(what, 'timeoutSeconds', timeoutSeconds, 'a number above 0')
   if (onLost !== undefined && onLost !== 'rerun' && onLost !== 'fail')
     bad(what, 'onLost', onLost, '"rerun" or "fail"')
-  const policy: StepPolicy = {
-    pool,
-    retries,
-    retryDelaySeconds,
-    retryBackoff,
-    retryMaxDelaySeconds,
-    retryJitter,
-    timeoutSeconds,
-    onLost,
-  } as StepPolicy
-  for (const key of Object.keys(policy) as (keyof StepPolicy)[])
-    if (policy[key] === undefined) delete policy[key]
-  return policy
+  return Object.fromEntries(
+    KEYS.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]]])),
+  ) as StepPolicy
 }
 
 function check(what: string, key: string, value: number | undefined, least: number): void {
