@@ -1,4 +1,4 @@
-/** Builds the pinned nats-server from Go's module proxy: `go.mod` and `go.sum` beside this file fix every byte. */
+/** Builds the pinned nats-server, and what else is written in Go, from Go's module proxy. */
 import { constants } from 'node:fs'
 import { access, mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -24,9 +24,7 @@ export async function hasGo(): Promise<boolean> {
 }
 
 /**
- * Builds into `target`, which appears whole or not at all. About 40 s on two cores; some minutes when Go has to fetch
- * a newer Go first.
- * @param cache a folder for Go's own caches, used where the user has no home that can be written to.
+ * Builds the broker into `target`.
  * @throws QubusError `UNREACHABLE`, with the last lines that Go said.
  */
 export async function buildBroker(
@@ -35,12 +33,32 @@ export async function buildBroker(
   say: (line: string) => void,
   cancelSignal?: AbortSignal,
 ): Promise<void> {
+  say(`building nats-server ${await pinnedVersion()} with Go (once, about a minute) ...`)
+  await buildWithGo({ folder: FOLDER, package: MODULE, target, cache, cancelSignal })
+}
+
+export type GoBuild = {
+  /** Where `go.mod` and `go.sum` fix every byte. */
+  folder: string
+  package: string
+  target: string
+  /** A folder for Go's own caches, used where the user has no home that can be written to. */
+  cache: string
+  cancelSignal?: AbortSignal | undefined
+}
+
+/**
+ * Builds into `target`, which appears whole or not at all. About 40 s on two cores for the broker; some minutes when Go
+ * has to fetch a newer Go first.
+ * @throws QubusError `UNREACHABLE`, with the last lines that Go said.
+ */
+export async function buildWithGo(build: GoBuild): Promise<void> {
+  const { folder, target, cache, cancelSignal } = build
   await mkdir(dirname(target), { recursive: true })
   const draft = `${target}.${process.pid}.draft`
-  say(`building nats-server ${await pinnedVersion()} with Go (once, about a minute) ...`)
-  const args = ['build', '-trimpath', '-ldflags=-s -w', '-o', draft, MODULE]
+  const args = ['build', '-trimpath', '-ldflags=-s -w', '-o', draft, build.package]
   const result = await execa('go', args, {
-    cwd: FOLDER,
+    cwd: folder,
     env: {
       CGO_ENABLED: '0',
       GOTOOLCHAIN: 'auto',
@@ -56,7 +74,7 @@ export async function buildBroker(
   if (result.failed) {
     await rm(draft, { force: true })
     const tail = (result.all ?? result.shortMessage ?? '').split('\n').slice(-12).join('\n')
-    throw new QubusError('UNREACHABLE', `Go could not build nats-server:\n${tail}`, { cause: result })
+    throw new QubusError('UNREACHABLE', `Go could not build ${build.package}:\n${tail}`, { cause: result })
   }
   await rename(draft, target)
 }

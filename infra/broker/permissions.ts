@@ -25,8 +25,9 @@ export type Permissions = {
   answers: boolean
 }
 
-const { flows, runs, tasks, submissions, circuits, allocations, signals, logs, events, dead } = STREAM
-const COMMANDS = [tasks, submissions, circuits, allocations] as const
+const { flows, runs, tasks, submissions, circuits, allocations, permits } = STREAM
+const { signals, logs, events, dead, cache, catalog, schedules } = STREAM
+const COMMANDS = [tasks, submissions, circuits, allocations, permits] as const
 const ALL: readonly StreamName[] = Object.values(STREAM)
 
 const api = (call: string) => `$JS.API.${call}`
@@ -88,16 +89,23 @@ const TABLE: Record<Exclude<BrokerUser, 'admin'>, { publish: string[]; subscribe
     publish: [
       ...actor.publish,
       filter.requests,
+      filter.flowRequests,
       filter.runs,
       filter.tasks,
       filter.submissions,
       filter.allocations,
+      filter.permits,
       filter.signals,
+      filter.cache,
       filter.controls,
+      subject.queueMade('*'),
       // A flow may drain a vQPU.
       subject.command('*', 'drain'),
-      ...consume(flows, runs, signals),
-      ...read(flows, signals, logs, ...COMMANDS),
+      // It makes the queues of shapes that tasks ask for, and looks at those of limits.
+      ...consume(flows, runs, signals, tasks, permits, schedules),
+      // How full they are: while they nearly are, no new run begins.
+      ...COMMANDS.map((stream) => api(`STREAM.INFO.${stream}`)),
+      ...read(flows, signals, logs, cache, catalog, schedules, ...COMMANDS),
       // Commands of a cancelled run are taken back.
       ...purge(...COMMANDS),
       ...remove(...COMMANDS),
@@ -121,8 +129,15 @@ const TABLE: Record<Exclude<BrokerUser, 'admin'>, { publish: string[]; subscribe
     subscribe: [...actor.subscribe, filter.events, filter.queries],
   },
   worker: {
-    publish: [...actor.publish, filter.stepRecords, ...pull(tasks)],
-    subscribe: actor.subscribe,
+    publish: [
+      ...actor.publish,
+      filter.stepRecords,
+      ...pull(tasks),
+      // Which shapes have queues, and how far the stream is.
+      api(`CONSUMER.NAMES.${tasks}`),
+      api(`STREAM.INFO.${tasks}`),
+    ],
+    subscribe: [...actor.subscribe, subject.queueMade('*')],
   },
   submitter: {
     publish: [
@@ -147,6 +162,8 @@ const TABLE: Record<Exclude<BrokerUser, 'admin'>, { publish: string[]; subscribe
       ...read(...ALL),
       ...purge(...ALL, BLOBS),
       ...remove(runs, BLOBS),
+      // The id of a run whose log is gone stays taken.
+      anyShard(anyRun.retired),
     ],
     subscribe: [...actor.subscribe, filter.queries],
   },
@@ -156,6 +173,8 @@ const TABLE: Record<Exclude<BrokerUser, 'admin'>, { publish: string[]; subscribe
       anyShard(anyRun.cancel),
       filter.controls,
       filter.signals,
+      filter.published,
+      filter.schedules,
       filter.inspects,
       filter.queries,
       filter.commands('*'),
@@ -165,8 +184,11 @@ const TABLE: Record<Exclude<BrokerUser, 'admin'>, { publish: string[]; subscribe
         api(`CONSUMER.INFO.${stream}.*`),
         api(`CONSUMER.LIST.${stream}`),
       ]),
-      ...consume(runs, logs, events, dead),
+      // A limit is a consumer of permits.
+      ...consume(runs, logs, events, dead, permits),
       ...read(REGISTRY, ...ALL),
+      // What was published, scheduled or given up can be taken back.
+      ...purge(catalog, schedules, signals, dead),
     ],
     subscribe: [filter.events, filter.logs, `$KV.${REGISTRY_BUCKET}.>`],
   },

@@ -77,7 +77,7 @@ async function adoptRunning({
 }
 
 async function startOnce(options: BrokerOptions): Promise<Broker | 'port taken'> {
-  const { home, binary, signal, host = '127.0.0.1', maxFileBytes = 64 * GIB } = options
+  const { home, binary, signal, host = '127.0.0.1', maxFileBytes = 128 * GIB } = options
   const paths = homePaths(home)
   const port = await keptPort(paths.brokerPort, host)
   const passwords = await keptPasswords(home)
@@ -86,7 +86,7 @@ async function startOnce(options: BrokerOptions): Promise<Broker | 'port taken'>
     host,
     port,
     storeDir: paths.brokerStore,
-    logFile: logOf(home),
+    logFile: paths.brokerLog,
     maxFileBytes,
     passwords,
   }
@@ -128,7 +128,7 @@ async function ready(
     if (performance.now() > until)
       throw new QubusError(
         'UNREACHABLE',
-        `the broker is not ready after ${READY_MS / 1000} s: see ${logOf(home)}`,
+        `the broker is not ready after ${READY_MS / 1000} s: see ${homePaths(home).brokerLog}`,
       )
     await pause(15)
   }
@@ -167,11 +167,9 @@ function brokerName(home: string): string {
   return `qubus-${createHash('sha256').update(home).digest('hex').slice(0, 16)}`
 }
 
-function logOf(home: string): string {
-  return `${homePaths(home).logs}/broker.log`
-}
-
 async function lastWords(home: string, said: string): Promise<string> {
-  const texts = await Promise.all([said, logOf(home)].map((file) => readFile(file, 'utf8').catch(() => '')))
+  const texts = await Promise.all(
+    [said, homePaths(home).brokerLog].map((file) => readFile(file, 'utf8').catch(() => '')),
+  )
   return texts.flatMap((text) => text.trimEnd().split('\n').slice(-6)).join('\n')
 }

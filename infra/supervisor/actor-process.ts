@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { variablesWith } from '#shared/config/environment.ts'
 import { QubusError } from '#shared/contract/errors.ts'
 import type { ActorName } from '#shared/contract/registry.ts'
+import { NODE_FLAGS } from '#shared/process/node-flags.ts'
 import { openLog } from './log-file.ts'
 import { identityOf } from './process-identity.ts'
 import type { RunningProcess } from './running-process.ts'
@@ -28,16 +29,12 @@ export type ActorLaunch = {
 export async function startActor({ actor, args, home, log }: ActorLaunch): Promise<RunningProcess> {
   const output = openLog(log)
   try {
-    const child = spawn(
-      process.execPath,
-      ['--enable-source-maps', '--disable-warning=ExperimentalWarning', actorFile(actor), ...args],
-      {
-        env: variablesWith({ QUBUS_HOME: home }),
-        // A process group of its own: Ctrl-C at the terminal is the supervisor's to handle.
-        detached: true,
-        stdio: ['ignore', output, output],
-      },
-    )
+    const child = spawn(process.execPath, [...NODE_FLAGS, actorFile(actor), ...args], {
+      env: variablesWith({ QUBUS_HOME: home }),
+      // A process group of its own: Ctrl-C at the terminal is the supervisor's to handle.
+      detached: true,
+      stdio: ['ignore', output, output],
+    })
     const identity = child.pid === undefined ? undefined : identityOf(child.pid)
     if (identity === undefined) {
       const [error] = (await once(child, 'error').catch((cause: unknown) => [cause])) as [Error]

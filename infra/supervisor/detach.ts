@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { type Environment, variablesWith } from '#shared/config/environment.ts'
 import { ERRORS, type ErrorCode, QubusError } from '#shared/contract/errors.ts'
+import { NODE_FLAGS } from '#shared/process/node-flags.ts'
 import { makePrivateFolder } from '../process/private-file.ts'
 import { type Summary, SupervisorState, supervisorFiles } from './files.ts'
 import { readJson } from './json-file.ts'
@@ -24,16 +25,12 @@ export async function detach(
   for (const folder of [environment.home, files.logs]) await makePrivateFolder(folder)
   const output = openLog(files.log('supervisor'))
   const args = [fileURLToPath(new URL('./main.ts', import.meta.url)), JSON.stringify({ counts, cluster })]
-  const child = spawn(
-    process.execPath,
-    ['--enable-source-maps', '--disable-warning=ExperimentalWarning', ...args],
-    {
-      cwd: environment.home,
-      env: variablesWith({ QUBUS_HOME: environment.home }),
-      detached: true,
-      stdio: ['ignore', output, output],
-    },
-  )
+  const child = spawn(process.execPath, [...NODE_FLAGS, ...args], {
+    cwd: environment.home,
+    env: variablesWith({ QUBUS_HOME: environment.home }),
+    detached: true,
+    stdio: ['ignore', output, output],
+  })
   closeSync(output)
   child.unref()
   const supervisor = child.pid === undefined ? undefined : identityOf(child.pid)

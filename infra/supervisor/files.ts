@@ -13,6 +13,8 @@ export function supervisorFiles(home: string) {
     /** One file a supervised actor: which process it is. */
     processes: join(home, 'processes'),
     process: (name: string) => join(home, 'processes', `${name}.json`),
+    /** There while a backup is being restored here. */
+    restoring: join(home, 'restoring'),
     logs: paths.logs,
     log: (name: string) => join(paths.logs, `${name}.log`),
   }

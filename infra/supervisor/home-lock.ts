@@ -1,8 +1,13 @@
-/** One supervisor a home. The lock names the process that holds it; when that one is gone, the lock is anybody's. */
+/**
+ * One supervisor a home, on one host at a time. The lock names the process that holds it: its pid and start time, the
+ * boot and the host. When that one is gone, or the host was started anew, the lock is anybody's on that host. Of another
+ * host nobody here can tell: there its signs of life say what to think.
+ */
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { QubusError } from '#shared/contract/errors.ts'
 import { ProcessIdentity as Identity, identityOf, isAlive, type ProcessIdentity } from './process-identity.ts'
+import { giveSigns, silentFor } from './sign-of-life.ts'
 
 export type HomeLock = Disposable & { readonly owner: ProcessIdentity }
 
@@ -35,10 +40,13 @@ export function lockHolder(path: string): ProcessIdentity | undefined {
 }
 
 function held(path: string, owner: ProcessIdentity): HomeLock {
+  const holds = (): boolean => same(readLock(path), owner)
+  const signs = giveSigns(path, holds)
   return {
     owner,
     [Symbol.dispose]() {
-      if (same(readLock(path), owner)) rmSync(path, { force: true })
+      signs[Symbol.dispose]()
+      if (holds()) rmSync(path, { force: true })
     },
   }
 }
@@ -79,9 +87,22 @@ function same(a: ProcessIdentity | undefined, b: ProcessIdentity | undefined): b
   return a?.pid === b?.pid && a?.start === b?.start && a?.boot === b?.boot && a?.host === b?.host
 }
 
+/** Six signs missed. A supervisor that was killed gives none either, while what it started goes on. */
+const SILENT_MS = 60_000
+
 function elsewhere(path: string, { host, pid }: ProcessIdentity): QubusError {
-  return new QubusError(
-    'BAD_ENVIRONMENT',
-    `this home is in use on host ${host} (process ${pid}): run qubus down there; if that host is gone for good, remove ${path}`,
-  )
+  const silent = silentFor(path)
+  const who = `host ${host} (process ${pid}`
+  const seconds = silent === undefined ? undefined : Math.round(silent / 1000)
+  const facts = { host, pid, ...(seconds === undefined ? {} : { silentSeconds: seconds }) }
+  const message =
+    silent !== undefined && silent < SILENT_MS
+      ? `this home is in use on ${who}, last sign of life ${seconds} s ago): run qubus down there, or set QUBUS_HOME to another folder`
+      : `this home was last in use on ${who}, ${silent === undefined ? 'no sign of life since' : `silent for ${duration(silent)}`}): what it started may still run there, so run qubus down there; if that host is gone for good, remove ${path} and try again`
+  return new QubusError('BAD_ENVIRONMENT', message, { facts })
+}
+
+function duration(ms: number): string {
+  const minutes = Math.round(ms / 60_000)
+  return minutes < 120 ? `${minutes} min` : `${Math.round(minutes / 60)} h`
 }

@@ -1,8 +1,10 @@
 /** The broker and Postgres as things to keep running. They are found again by their own arguments, so nothing is noted. */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Environment } from '#shared/config/environment.ts'
+import { homePaths } from '#shared/config/home.ts'
 import { findBroker } from '../broker/find-broker.ts'
 import { startBroker } from '../broker/start-broker.ts'
+import { watchStore } from '../broker/watch-store.ts'
 import { startPostgres } from '../postgres/start-postgres.ts'
 import { type Keeper, keep } from './keeper.ts'
 import { identityOf } from './process-identity.ts'
@@ -19,10 +21,17 @@ export async function keepBroker(
   signal: AbortSignal,
 ): Promise<Server> {
   const binary = await findBroker({ cache, say, signal })
-  return keepServer(
-    { name: 'broker', start: () => startBroker({ home, binary }), endWith: 'SIGTERM', graceMs: 15_000 },
-    say,
-  )
+  const start = async (): Promise<Started> => {
+    const broker = await startBroker({ home, binary })
+    const { brokerLog: log, brokerStore: store } = homePaths(home)
+    const onRoom = (): void => {
+      say('the broker could not write to its disk; there is room again: it is started anew')
+      void broker.stop()
+    }
+    void broker.exited.then(watchStore({ log, store, onRoom }))
+    return broker
+  }
+  return keepServer({ name: 'broker', start, endWith: 'SIGTERM', graceMs: 15_000 }, say)
 }
 
 /** @throws QubusError `UNREACHABLE` when it can't be started. */

@@ -1,5 +1,5 @@
 /** A supervisor's life: takes the home, starts the system, watches until a signal says stop, leaves nothing behind. */
-import { mkdirSync, realpathSync } from 'node:fs'
+import { existsSync, mkdirSync, realpathSync } from 'node:fs'
 import { loadCluster } from '#shared/cluster/load-cluster.ts'
 import type { Environment } from '#shared/config/environment.ts'
 import { readEnvironment, variablesWith } from '#shared/config/environment.ts'
@@ -35,6 +35,11 @@ export async function supervise({ counts, cluster, say, onReady }: SuperviseOpti
   const lock = takeLock(files.lock)
   if ('heldBy' in lock) return { taken: lock.heldBy }
   using _ = lock
+  if (existsSync(files.restoring))
+    throw new QubusError(
+      'BAD_ENVIRONMENT',
+      `a backup was not restored to its end in ${environment.home}: run qubus restore again`,
+    )
   const note = (state: Omit<SupervisorState, 'supervisor'>): void =>
     writeJson(files.state, { supervisor: lock.owner, ...state })
   using signals = twoStageStop(say)

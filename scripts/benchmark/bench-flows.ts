@@ -1,5 +1,5 @@
 /** Flows that do nothing but be measured. */
-import { circuit, flow, task } from 'qubus'
+import { circuit, flow, signal, sleep, task } from 'qubus'
 import ghz from '../flows/circuits/ghz5.qasm'
 
 const noop = task('noop', (i: number) => i)
@@ -20,3 +20,30 @@ export const circuits = flow('bench-circuits', async ({ n, device }: { n: number
   for (let i = 0; i < n; i++) await circuit(ghz, { shots: 1000, seed: i }).run({ device })
   return n
 })
+
+/** One step that is many: recorded as one range. */
+export const mapped = flow('bench-map', async ({ n }: { n: number }) => {
+  const results = await noop.map(Array.from({ length: n }, (_, i) => i))
+  return results.reduce((sum, each) => sum + each, 0)
+})
+
+export const one = flow('bench-one', () => noop.run(1))
+
+/** Active until it is told, with one step done and one waiting. */
+export const waiting = flow('bench-waiting', async ({ until }: { until: string }) => {
+  await signal(until).wait()
+})
+
+const failing = task('failing', () => {
+  throw new Error('for now')
+})
+/** Every task has failed once and waits for its second attempt. */
+export const retrying = flow('bench-retrying', async ({ n }: { n: number }) => {
+  await failing
+    .with({ retries: 1, retryDelaySeconds: 3600 })
+    .map(Array.from({ length: n }, () => undefined as never))
+})
+
+export const sleeping = flow('bench-sleeping', () => sleep(3600))
+
+export const sets = flow('bench-sets', ({ name }: { name: string }) => signal(name).set(true))

@@ -3,6 +3,7 @@ import type { Bundle } from '#shared/bundle/index.ts'
 import { startBare } from './bare.ts'
 import { type Figure, median } from './figures.ts'
 import type { BenchSystem } from './systems.ts'
+import { timedRun } from './timed-run.ts'
 
 export async function measureTasks(
   { client }: BenchSystem,
@@ -18,14 +19,8 @@ export async function measureTasks(
   const warmUps = 2
   for (let round = 0; round < rounds + warmUps; round++) {
     const baseline = await bare.run(tasks)
-    const from = performance.now()
-    const run = await client.request({ flow: 'bench-fan-out', bundle, params: { n: tasks } })
-    const sum = await client.result(run)
-    const untilResult = (performance.now() - from) / 1000
-    if (sum !== (tasks * (tasks - 1)) / 2) throw new Error(`the flow's result is wrong: ${String(sum)}`)
-    // `completed` is the last record of the run: when it is in Postgres, so are all before it.
-    while ((await client.query('run', { run })).run?.state !== 'completed') await pause(10)
-    const untilStored = (performance.now() - from) / 1000
+    const { result, untilResult, untilStored } = await timedRun(client, bundle, 'bench-fan-out', { n: tasks })
+    if (result !== (tasks * (tasks - 1)) / 2) throw new Error(`the flow's result is wrong: ${String(result)}`)
     if (round < warmUps) continue
     theirs.push(baseline)
     ours.push(tasks / untilResult)
@@ -42,8 +37,4 @@ export async function measureTasks(
     },
     { bench: `${tasks} no-op tasks, until all are in Postgres`, value: median(stored), unit: 'tasks/s' },
   ]
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

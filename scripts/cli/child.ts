@@ -3,8 +3,13 @@ import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 
 export function runChild(file: string, args: string[]): Promise<number> {
+  return runNode([file, ...args])
+}
+
+/** @param argv flags of Node itself, and what it runs. */
+export function runNode(argv: string[]): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [file, ...args], { stdio: 'inherit' })
+    const child = spawn(process.execPath, argv, { stdio: 'inherit' })
     const forward = (signal: NodeJS.Signals): void => void child.kill(signal)
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
     for (const signal of signals) process.on(signal, forward)

@@ -3,6 +3,8 @@ import { Command } from 'commander'
 import { ActorName } from '#shared/contract/registry.ts'
 import { RunState } from '#shared/contract/run-record.ts'
 import { VERSION } from '#shared/version.ts'
+import { addBetweenRuns } from './commands-between-runs.ts'
+import { addKeeping } from './commands-keeping.ts'
 import { collect, oneOf, positiveNumber, token, wholeNumber } from './options.ts'
 
 const JSON_OPTION = ['--json', 'one JSON object a line on stdout'] as const
@@ -22,7 +24,10 @@ export function buildProgram(done: (exitCode: number) => void): Command {
 
   addSystem(program, done)
   addRuns(program, done)
+  addReplay(program, done)
   addCircuits(program, done)
+  addBetweenRuns(program, done)
+  addKeeping(program, done)
   addTools(program, done)
   return program
 }
@@ -72,17 +77,48 @@ function addRuns(program: Command, done: Done): void {
     .command('run')
     .summary('send a flow and follow it')
     .description('Sends a flow request and follows it. Ctrl-C leaves the run going.')
-    .argument('<flow>', 'FILE, FILE#export, or the name of a built-in flow')
+    .argument(
+      '<flow>',
+      'FILE, FILE#export, a graph (FILE.yaml, FILE.json), or the name of a published or built-in flow',
+    )
     .option('--params <json>', 'parameters as JSON, or @FILE')
     .option('-p, --param <key=value>', 'one parameter; a value that is not JSON is a string', collect)
     .option('--detach', 'return when the request is stored')
-    .option('--run <id>', 'id of the run: asking twice with the same id is one run', token('--run'))
+    .option('--watch', 'run it anew whenever its file, or what that imports, changes')
+    .option('--id <id>', 'id of the run: asking twice with the same id is one run', token('--id'))
+    .option('--run <id>', 'the same', token('--run'))
+    .option('--timeout <time>', 'a run that takes longer is ended: 90s, 10m, 2h')
     .option('--project <name>', 'for lists and accounting')
     .option('--priority <n>', 'higher is sooner', wholeNumber('--priority', -1000, 1000))
     .option('--tag <tag>', 'for lists; may be given several times', collect)
+    .option('--user <name>', 'for whom it is asked; default: you')
     .option('--pool <name>', "default pool of the run's steps", token('--pool'))
     .option(...JSON_OPTION)
     .action(async (flow, options) => done(await (await import('./verbs/run.ts')).run(flow, options)))
+  program
+    .command('publish')
+    .summary('make flows known by their names')
+    .description(
+      'Stores the code of flow files and registers the flows that they export by name: for `qubus run NAME`, sub-flows by name, and requests from other languages.',
+    )
+    .argument('<files...>', 'flow files, or graphs (YAML, JSON)')
+    .option(...JSON_OPTION)
+    .action(async (files, options) =>
+      done(await (await import('./verbs/publish.ts')).publish(files, options)),
+    )
+  program
+    .command('unpublish')
+    .description('Takes published names back. Runs of them go on.')
+    .argument('<flows...>', 'names of published flows')
+    .option(...JSON_OPTION)
+    .action(async (names, options) =>
+      done(await (await import('./verbs/publish.ts')).unpublish(names, options)),
+    )
+  program
+    .command('flows')
+    .description('The published flows: version, parameters, file, when and by whom.')
+    .option(...JSON_OPTION)
+    .action(async (options) => done(await (await import('./verbs/publish.ts')).flows(options)))
   program
     .command('runs')
     .description('Runs, newest first.')
@@ -90,6 +126,10 @@ function addRuns(program: Command, done: Done): void {
     .option('--state <state>', `one of: ${RunState.options.join(', ')}`, oneOf('--state', RunState.options))
     .option('--flow <name>', 'only of this flow')
     .option('--project <name>', 'only of this project')
+    .option('--user <name>', 'only for this user')
+    .option('--tag <tag>', 'only with this tag')
+    .option('--schedule <name>', 'only of this schedule', token('--schedule'))
+    .option('--since <time>', 'asked for since: 30s, 10m, 2h, 1d')
     .option(...JSON_OPTION)
     .action(async (options) => done(await (await import('./verbs/runs.ts')).runs(options)))
   program
@@ -120,6 +160,40 @@ function addRuns(program: Command, done: Done): void {
     .option('--reason <text>', 'kept in its log')
     .option(...JSON_OPTION)
     .action(async (run, options) => done(await (await import('./verbs/cancel.ts')).cancel(run, options)))
+  program
+    .command('retry')
+    .summary('go on from where a run failed')
+    .description(
+      'Asks for a new run that goes on from where RUN failed or was cancelled: what completed there is not done again. With FILE, by the code that it has now.',
+    )
+    .argument('<run>', 'id of the run that failed', token('the run id'))
+    .argument('[file]', 'FILE or FILE#export; default: the code that the run had')
+    .option('--id <id>', 'id of the new run', token('--id'))
+    .option('--detach', 'return when the request is stored')
+    .option(...JSON_OPTION)
+    .action(async (run, file, options) =>
+      done(await (await import('./verbs/retry.ts')).retry(run, file, options)),
+    )
+}
+
+function addReplay(program: Command, done: Done): void {
+  program
+    .command('replay')
+    .summary('run a recorded run again, here')
+    .description(
+      'Runs the flow of a run again, in this process, on the outcomes that its log holds, and says where it does something else: exit code 1. Sends nothing, changes nothing, and runs no task. Of a run that is under way: as far as it is recorded.',
+    )
+    .argument('<run>', 'id of the run', token('the run id'))
+    .option(
+      '--flow <file>',
+      'with FILE or FILE#export (or a graph) as it is now; default: the code that it had',
+    )
+    .option(
+      '--inspect [address]',
+      "wait for a debugger and stop where the flow begins; =PORT or =HOST:PORT, default Node's 127.0.0.1:9229",
+    )
+    .option(...JSON_OPTION)
+    .action(async (run, options) => done(await (await import('./verbs/replay.ts')).replay(run, options)))
 }
 
 function addCircuits(program: Command, done: Done): void {
@@ -193,6 +267,14 @@ function addTools(program: Command, done: Done): void {
     .description('Checks this host: what a system here needs, and whether one answers.')
     .option(...JSON_OPTION)
     .action(async (options) => done(await (await import('./verbs/doctor.ts')).doctor(options)))
+  program
+    .command('test')
+    .summary("run the tests of a flow's author")
+    .description(
+      "Runs test files with Node's test runner; `qubus` and `qubus/test` are there with nothing installed beside them. Without files: all that Node finds.",
+    )
+    .argument('[files...]', 'such as my-flow.test.ts')
+    .action(async (files) => done(await (await import('./verbs/test.ts')).test(files)))
   program
     .command('bench')
     .summary('benchmarks')

@@ -19,12 +19,22 @@ export type FollowOptions = {
 // Log lines are published without waiting: the last ones may come just after the outcome.
 const LAST_LINES_MS = 60
 
-export async function sendAndFollow(
+export function sendAndFollow(client: Client, wanted: RunRequest, options: FollowOptions): Promise<Followed> {
+  return follow(client, wanted.run, {
+    ...options,
+    async send(run) {
+      await client.request({ ...wanted, run })
+    },
+  })
+}
+
+/** @param id of the run; made up when not given. */
+export async function follow(
   client: Client,
-  wanted: RunRequest,
-  { label, onSent }: FollowOptions,
+  id: string | undefined,
+  { label, onSent, send }: FollowOptions & { send(run: string): Promise<void> },
 ): Promise<Followed> {
-  const run = wanted.run ?? newRunId()
+  const run = id ?? newRunId()
   const over = new AbortController()
   const interrupt = new AbortController()
   const onSignal = (): void => interrupt.abort(new Error('interrupted'))
@@ -33,7 +43,7 @@ export async function sendAndFollow(
     using bar = progressBar(process.stderr, label)
     const watching = [showLogs(client, run, bar, over.signal), showProgress(client, run, bar, over.signal)]
     try {
-      await client.request({ ...wanted, run })
+      await send(run)
       onSent?.(run)
       const outcome = await client.outcome(run, { signal: interrupt.signal })
       await new Promise((resolve) => setTimeout(resolve, LAST_LINES_MS))

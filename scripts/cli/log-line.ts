@@ -1,6 +1,6 @@
 /** A line of a run's log, as people read it. */
 import type { RunLogLine } from '#shared/client/log-lines.ts'
-import { toJson } from './json-form.ts'
+import { toJson } from '#shared/wire/json-form.ts'
 import type { Paint } from './terminal/colour.ts'
 import { printable } from './terminal/printable.ts'
 

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { QubusError } from '#shared/contract/errors.ts'
 import { assertToken } from '#shared/contract/ids.ts'
+import { parseDuration } from './terminal/duration.ts'
 
 /** A whole number within bounds. */
 export function wholeNumber(
@@ -47,7 +48,8 @@ export function collect(text: string, before: string[] | undefined): string[] {
  * string. Without any: an empty object.
  */
 export function readParams(json: string | undefined, pairs: readonly string[] = []): unknown {
-  const base: unknown = json === undefined ? {} : parseJson(json)
+  const base: unknown =
+    json === undefined ? {} : parseJson('--params', json, `--params '{"n": 3}', or -p n=3`)
   if (pairs.length === 0) return base
   if (typeof base !== 'object' || base === null || Array.isArray(base)) {
     throw new QubusError(
@@ -69,16 +71,44 @@ function parsePair(pair: string): [key: string, value: unknown] {
   }
 }
 
-function parseJson(text: string): unknown {
+/** @param what the option or argument that holds it. @param instead an example. @throws QubusError `INVALID_OPTION`. */
+export function parseJson(what: string, text: string, instead: string): unknown {
   const source = text.startsWith('@') ? readText(text.slice(1)) : text
   try {
     return JSON.parse(source)
   } catch (cause) {
     throw new QubusError(
       'INVALID_OPTION',
-      `--params is not JSON: ${(cause as Error).message}; write --params '{"n": 3}', or -p n=3`,
-      { cause },
+      `${what} is not JSON: ${(cause as Error).message}; write ${instead}`,
+      {
+        cause,
+      },
     )
+  }
+}
+
+/** What `run` and `schedule set` say of the run that they ask for. */
+export type RequestOptions = {
+  params?: string
+  param?: string[]
+  timeout?: string
+  project?: string
+  priority?: number
+  tag?: string[]
+  user?: string
+  pool?: string
+}
+
+export function requestFrom(options: RequestOptions) {
+  const { project, priority, user, pool, tag, timeout } = options
+  return {
+    params: readParams(options.params, options.param),
+    ...(project === undefined ? {} : { project }),
+    ...(priority === undefined ? {} : { priority }),
+    ...(user === undefined ? {} : { user }),
+    ...(pool === undefined ? {} : { pool }),
+    ...(tag === undefined ? {} : { tags: tag }),
+    ...(timeout === undefined ? {} : { timeoutSeconds: parseDuration('--timeout', timeout) }),
   }
 }
 

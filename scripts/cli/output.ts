@@ -1,5 +1,5 @@
 /** The three ways to speak: data on stdout, one JSON object a line with `--json`, words for people on stderr. */
-import { toJson } from './json-form.ts'
+import { toJson } from '#shared/wire/json-form.ts'
 import { printableLines } from './terminal/printable.ts'
 
 /** A JSON line. */

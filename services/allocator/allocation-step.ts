@@ -2,6 +2,7 @@
  * What to do next for one explicit allocation: a pure decision from what is known now. Whoever acts on it may die
  * in between, or be two: the same facts give the same step, and each step does no harm when it is done twice.
  */
+import { msSince } from './ms-since.ts'
 import type { Job } from './scheduler.ts'
 
 export type AllocationFacts = {
@@ -102,7 +103,8 @@ function afterEnd(
   const failed = failedInARow(facts)
   if (failed > RELAUNCHES)
     return giveUp(facts, launched, `${failed} launches failed, the last one: ${ended}`, job)
-  const dueAt = failed === 0 ? 0 : (job.endedAt ?? facts.now) + DELAY_MS * failed
+  const sinceEnd = msSince(job.endedAt ?? facts.now, facts.now)
+  const dueAt = failed === 0 ? 0 : facts.now - sinceEnd + DELAY_MS * failed
   return submit(
     facts,
     launched,
@@ -124,7 +126,9 @@ function submit(
     const failure = final ? 'ALLOCATION_REFUSED' : 'ALLOCATION_FAILED'
     return { do: 'finish', why: reason, ...(launched ? {} : { failure: { code: failure } }) }
   }
-  const dueAt = Math.max(jobDueAt, lastAt === 0 ? 0 : lastAt + DELAY_MS * Math.max(1, count))
+  const submitDueAt =
+    lastAt === 0 ? 0 : facts.now - msSince(lastAt, facts.now) + DELAY_MS * Math.max(1, count)
+  const dueAt = Math.max(jobDueAt, submitDueAt)
   if (dueAt > facts.now) return { do: 'wait', why: lastAt > 0 ? reason : why, untilMs: dueAt }
   return {
     do: 'submit',

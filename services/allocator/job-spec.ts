@@ -30,8 +30,11 @@ export type VqpuWish = {
 const WALLTIME_MARGIN_SECONDS = 30
 
 export function workerJob(maker: JobMaker, pool: Pool, name: string, serves: readonly string[]): JobSpec {
-  const argv = [maker.programs.worker, '--pools', serves.join(','), '--slots', String(pool.slots)]
-  return { ...common(maker, pool, name), kind: 'worker', argv, walltimeSeconds: pool.walltimeSeconds }
+  const { slots, memoryBytes, gpus, walltimeSeconds } = pool
+  const argv = [maker.programs.worker, '--pools', serves.join(','), '--slots', String(slots)]
+  argv.push('--gpus', String(gpus))
+  if (memoryBytes !== undefined) argv.push('--memory', String(memoryBytes))
+  return { ...common(maker, pool, name), kind: 'worker', argv, gpus, walltimeSeconds }
 }
 
 export function vqpuJob(maker: JobMaker, pool: Pool, name: string, wish: VqpuWish): JobSpec {
@@ -62,6 +65,7 @@ const INHERITED = [
   'XDG_RUNTIME_DIR',
   'CUDA_VISIBLE_DEVICES',
   'ROCR_VISIBLE_DEVICES',
+  'HIP_VISIBLE_DEVICES',
 ]
 
 /** What a job's programs may need of this environment, and `ours`; nothing else. */

@@ -1,7 +1,8 @@
 /** Keeps every pool at the number of jobs that its backlog asks for. */
-import { backlogOf, deleteConsumer, ensureConsumer } from '#shared/bus/consumers.ts'
+import { backlogOf, deleteConsumer, ensureConsumer, listConsumers } from '#shared/bus/consumers.ts'
 import type { Pool } from '#shared/cluster/cluster.ts'
-import { CONSUMER, STREAM, type StreamName } from '#shared/contract/streams.ts'
+import type { ActorEntry } from '#shared/contract/registry.ts'
+import { CONSUMER, STREAM, type StreamName, shapeOfConsumer } from '#shared/contract/streams.ts'
 import { filter } from '#shared/contract/subjects.ts'
 import type { AllocationTools } from './allocation.ts'
 import { jobName, slotOf, slotSeries } from './job-name.ts'
@@ -86,18 +87,33 @@ export class Pools {
   async #loadOf({ pool, queues }: Scaled): Promise<PoolLoad> {
     const { actor, registry, board, home } = this.#tools
     const load: PoolLoad = { waiting: 0, running: 0, helpers: 0 }
-    for (const queue of queues) {
-      const backlog = await backlogOf(actor.bus.nc, queue.stream, queue.consumer)
-      if (backlog === undefined) await this.#ensure(queue)
-      load.waiting += backlog?.waiting ?? 0
-      load.running += backlog?.running ?? 0
-    }
+    if (pool.starts.kind === 'worker') await this.#addTasks(load, pool.starts.serves, queues)
+    else
+      for (const queue of queues) {
+        const backlog = await backlogOf(actor.bus.nc, queue.stream, queue.consumer)
+        if (backlog === undefined) await this.#ensure(queue)
+        load.waiting += backlog?.waiting ?? 0
+        load.running += backlog?.running ?? 0
+      }
+    load.waiting += demandFor(pool, registry.actors.values())
     for (const entry of registry.vqpus.values()) {
       const ours =
         board.find(entry.job ?? '') !== undefined && slotOf(home, pool.name, entry.job ?? '') !== undefined
       if (entry.pool === pool.name && entry.state === 'ready' && !ours) load.helpers++
     }
     return load
+  }
+
+  // Tasks wait in as many queues as they have shapes.
+  async #addTasks(load: PoolLoad, serves: readonly string[], queues: Queue[]): Promise<void> {
+    const found = await listConsumers(this.#tools.actor.bus.nc, STREAM.tasks)
+    for (const { name, pending, ackPending } of found) {
+      if (!serves.some((served) => shapeOfConsumer(served, name) !== undefined)) continue
+      load.waiting += pending
+      load.running += ackPending
+    }
+    for (const queue of queues)
+      if (!found.some(({ name }) => name === queue.consumer)) await this.#ensure(queue)
   }
 
   async #start(scaled: Scaled, jobs: Job[], count: number): Promise<void> {
@@ -190,6 +206,19 @@ export class Pools {
   #ensure({ stream, consumer, filter }: Queue): Promise<void> {
     return ensureConsumer(this.#tools.actor.bus.nc, stream, consumer, filter)
   }
+}
+
+// What coordinators hold back until the queue has room.
+function demandFor({ name, starts }: Pool, actors: Iterable<ActorEntry>): number {
+  const targets = starts.kind === 'worker' ? starts.serves : [name, `pool-${name}`]
+  let waiting = 0
+  for (const { demand, state } of actors) {
+    if (demand === undefined || state === 'ended') continue
+    const of = starts.kind === 'worker' ? demand.tasks : demand.circuits
+    for (const target of targets) waiting += of[target] ?? 0
+    if (starts.kind === 'vqpu') waiting += of['any'] ?? 0
+  }
+  return waiting
 }
 
 function queuesOf({ name, starts }: Pool): Queue[] {

@@ -1,4 +1,5 @@
 /** How many jobs a pool should have now: a pure decision. */
+import { msSince } from './ms-since.ts'
 
 export type PoolPolicy = {
   minimumJobs: number
@@ -48,7 +49,7 @@ export function scalePool(
     // One that is ending still has its place: a pool never has more jobs than its maximum.
     const places = policy.maximumJobs - jobs.length
     if (places <= 0) return { wait: true, why: 'jobs that end still hold every place' }
-    const left = coolDownMs(failed) - (now - failed.lastAt)
+    const left = coolDownMs(failed) - msSince(failed.lastAt, now)
     if (left > 0)
       return {
         wait: true,
@@ -83,7 +84,7 @@ function dispensable(live: readonly PoolJob[], policy: PoolPolicy, now: number):
   const tooMany = live.length > policy.maximumJobs
   const mayGo = (job: PoolJob): boolean => {
     const since = job.state === 'pending' ? job.submittedAt : job.idleSince
-    return tooMany || (since !== undefined && now - since >= policy.idleHoldSeconds * 1000)
+    return tooMany || (since !== undefined && msSince(since, now) >= policy.idleHoldSeconds * 1000)
   }
   const rank = (job: PoolJob): number =>
     job.state === 'pending' ? -1 : (job.idleSince ?? Number.MAX_SAFE_INTEGER)

@@ -14,6 +14,8 @@ export type JobSpec = {
   environment: Readonly<Record<string, string>>
   cores: number
   memoryBytes?: number | undefined
+  /** `auto`: all that no other job has; undefined: it does not matter. */
+  gpus?: number | 'auto' | undefined
   /** The job is ended after so long. */
   walltimeSeconds?: number | undefined
 }

@@ -3,18 +3,23 @@
  * writes its end. Whatever happens to this process, the log is enough for another one to go on.
  */
 import type { Delivery } from '#shared/bus/delivery.ts'
-import { QubusError } from '#shared/contract/errors.ts'
+import type { Stored } from '#shared/bus/direct.ts'
+import { CancelledError, QubusError } from '#shared/contract/errors.ts'
 import { type Failure, toFailure } from '#shared/contract/failure.ts'
 import type { LiveRun } from '#shared/contract/query.ts'
-import type { CompletedRecord, RequestedRecord } from '#shared/contract/run-record.ts'
+import type { CompletedRecord, FlowAttemptRecord, RequestedRecord } from '#shared/contract/run-record.ts'
+import type { Timer } from './clock.ts'
 import type { CoordinatorContext } from './context.ts'
+import { FIRST_ATTEMPT, type FlowAttempt, nextAttemptAt } from './flow-attempt.ts'
 import { lineDrafts } from './flow-log.ts'
 import { type ItemOrder, itemOrder, reasonOf } from './item-order.ts'
-import type { LogRecord } from './log-record.ts'
-import { type LongTimer, setLongTimer } from './long-timer.ts'
+import { fromStored, type LogRecord } from './log-record.ts'
 import { tellParent } from './parent.ts'
-import { readRunLog } from './read-run-log.ts'
-import { RunSteps } from './run-steps.ts'
+import { openReuse } from './reuse/reuse.ts'
+import { inheritanceOf, standingOf, writeAttempt } from './run-attempts.ts'
+import type { Running } from './steps/pending-step.ts'
+import { RunSteps } from './steps/run-steps.ts'
+import { packItems, unpackSteps } from './thread/compact.ts'
 import type { FlowEnd, FromThread, LogItem, RunKey } from './thread/protocol.ts'
 import { endFacts, writeEnd } from './write-end.ts'
 
@@ -29,14 +34,16 @@ export type ActiveRunOptions = {
 
 const STRIKES = 2
 const HAND_BACK_MS = 1_000
+const SHOWN_STEPS = 1000
 
 export class ActiveRun {
   /** The lease: the flow request that this run holds un-acked. */
   delivery: Delivery
   readonly run: string
   readonly #options: ActiveRunOptions
-  #steps: RunSteps
+  #steps: RunSteps | undefined
   #key: RunKey | undefined
+  #attempt: FlowAttempt = FIRST_ATTEMPT
   #last = 0
   /** What the feed brings while the log is being read. */
   #early: LogRecord[] | undefined = []
@@ -44,31 +51,39 @@ export class ActiveRun {
   #ending = false
   #gone = false
   #strikes = 0
-  #timeout: LongTimer | undefined
+  #timeout: Timer | undefined
+  #pause: Timer | undefined
+  #waiting: string | undefined
+  #ended: FlowEnd | undefined
   #reported = ''
 
   constructor(options: ActiveRunOptions) {
     this.#options = options
     this.run = options.run
     this.delivery = options.delivery
-    this.#steps = this.#newSteps(false)
   }
 
   get key(): RunKey | undefined {
     return this.#key
   }
 
-  /** Starts the flow. `fresh`: the log holds nothing but the request, which was `accepted` at that sequence. */
+  /** Starts the flow. `fresh`: the log holds nothing but the request. */
   async begin(fresh: boolean): Promise<void> {
+    const { context, requested } = this.#options
     if (!fresh) {
-      this.#steps = this.#newSteps(true)
-      const { entries, completed } = await readRunLog(this.#options.context.actor.bus.nc, this.run)
+      const { attempt, failed, cancelled, completed } = await standingOf(context, this.run)
       if (this.#gone) return
       if (completed) return this.#close(completed)
-      // The feed was open before this began: what comes twice is known by its sequence.
-      this.#early = entries.concat(this.#early ?? [])
+      this.#attempt = attempt
+      if (failed && cancelled) return this.#cancelBetweenAttempts(reasonOf(cancelled))
+      if (failed && failed.dueAt > context.clock.now()) return this.#pauseUntil(failed)
     }
-    await this.#startFlow()
+    const { timeoutSeconds, acceptedAt } = requested
+    if (timeoutSeconds !== undefined)
+      this.#timeout ??= context.clock.at(acceptedAt + timeoutSeconds * 1000, () =>
+        this.fail(new QubusError('RUN_TIMEOUT', `the run took longer than its ${timeoutSeconds} s`)),
+      )
+    await this.#startFlow(!fresh)
   }
 
   /** Ends the run before its flow started: the request can't be served. */
@@ -80,26 +95,33 @@ export class ActiveRun {
   /** What the feed brings of this run. */
   onRecord(entry: LogRecord): void {
     if (this.#gone) return
-    if (this.#early) this.#early.push(entry)
+    if (this.#pause && entry.kind === 'cancel') void this.#cancelBetweenAttempts(reasonOf(entry.body))
+    else if (this.#early) this.#early.push(entry)
     else this.#apply(entry)
   }
 
   onMessage(message: FromThread & { key: RunKey }): void {
     if (this.#gone || message.key !== this.#key) return
+    const steps = this.#steps as RunSteps
     switch (message.type) {
       case 'steps':
-        for (const step of message.steps) this.#steps.want(step)
+        for (const step of unpackSteps(message.steps)) steps.want(step)
         return
+      case 'range':
+        return steps.wantRange(message.range)
       case 'cancel-step':
-        return this.#steps.cancelStep(message.step)
+        return steps.cancelStep(message.step)
+      case 'stop-range':
+        return steps.stopRange(message.first, message.all)
       case 'effect':
-        return this.#steps.effect(message.step, message.result, message.error)
+        return steps.effect(message.step, message.result, message.error)
       case 'log':
-        for (const draft of lineDrafts(this.run, message))
-          this.#options.context.logs.create(draft).catch(() => {})
+        for (const draft of lineDrafts(this.run, message)) this.#options.context.log(draft)
         return
+      case 'mark':
+        return this.#items?.marked(message.mark)
       case 'end':
-        return void this.#end(message.end)
+        return this.#flowEnds(message.end)
     }
   }
 
@@ -112,47 +134,52 @@ export class ActiveRun {
         new QubusError('FLOW_STALLED', `the flow ended or blocked its thread ${STRIKES} times: ${why}`),
       )
     }
-    this.#steps.stop()
-    this.#last = 0
-    this.#early = []
-    this.begin(false).catch((error: unknown) => this.#letGo(error))
+    this.#again()
   }
 
   /** Ends the run as failed, for a reason outside of its flow. */
   fail(error: unknown): void {
-    void this.#end({
-      state: 'failed',
-      error: toFailure(error, 'INTERNAL'),
-      steps: this.#steps.counts.requested,
-    })
+    void this.#end({ state: 'failed', error: toFailure(error, 'INTERNAL'), steps: this.#asked })
   }
 
-  heard(step: number, running: { at: number; node: string; job?: string | undefined }): void {
-    this.#steps.heard(step, running)
+  heard(step: number, running: Running, forMs: number): void {
+    this.#steps?.heard(step, running, forMs)
+  }
+
+  admitted(step: number): void {
+    this.#steps?.admitted(step)
+  }
+
+  /** Sends commands again that the broker may have lost. */
+  async repeat(olderMs: number): Promise<void> {
+    await this.#steps?.repeat(olderMs)
   }
 
   view(): LiveRun {
-    const { flow, name, acceptedAt } = this.#options.requested
-    const { requested, completed, failed } = this.#steps.counts
+    const { context, requested } = this.#options
+    const { flow, name, acceptedAt } = requested
+    const counts = this.#steps?.counts
     return {
       run: this.run,
       flow,
       name,
-      coordinator: this.#options.context.actor.id,
+      coordinator: context.id,
       startedAt: acceptedAt,
-      requested,
-      completed,
-      failed,
-      outstanding: this.#steps.outstanding,
-      steps: this.#steps.view(1000),
+      requested: counts?.requested ?? 0,
+      completed: counts?.completed ?? 0,
+      failed: counts?.failed ?? 0,
+      outstanding: this.#steps?.outstanding ?? 0,
+      ...(this.#waiting === undefined ? {} : { waiting: this.#waiting }),
+      steps: this.#steps?.view(SHOWN_STEPS) ?? [],
     }
   }
 
   /** Says how far it is, when that has changed. */
   reportProgress(): void {
+    if (this.#steps === undefined || this.#gone) return
     const { counts, outstanding } = this.#steps
     const now = `${counts.requested} ${counts.completed} ${counts.failed} ${counts.cancelled}`
-    if (now === this.#reported || this.#gone) return
+    if (now === this.#reported) return
     this.#reported = now
     this.#emit('progress', { ...counts, outstanding })
   }
@@ -162,88 +189,189 @@ export class ActiveRun {
     if (this.#gone) return
     this.#gone = true
     this.#timeout?.clear()
-    this.#steps.stop()
-    if (this.#key) this.#options.context.threads.drop(this.#key)
+    this.#halt()
     this.#options.onGone(this.run)
   }
 
-  #newSteps(takenOver: boolean): RunSteps {
-    return new RunSteps({
-      context: this.#options.context,
-      facts: { run: this.run, requested: this.#options.requested },
-      takenOver,
-      execute: (step) =>
-        this.#key && this.#options.context.threads.send(this.#key, { type: 'execute', key: this.#key, step }),
-      fail: (error) => this.fail(error),
-    })
+  /** How many steps the flow has asked for, over all its attempts. */
+  get #asked(): number {
+    return this.#attempt.base + (this.#steps?.counts.requested ?? 0)
   }
 
-  async #startFlow(): Promise<void> {
+  async #startFlow(takenOver: boolean): Promise<void> {
     const { context, requested } = this.#options
+    const facts = { run: this.run, requested }
+    const { attempt, base } = this.#attempt
+    const steps = new RunSteps({
+      context,
+      facts,
+      takenOver,
+      base,
+      reuse: openReuse(context, facts, inheritanceOf(context, facts, this.#attempt)),
+      execute: (step) => this.#tell((key) => ({ type: 'execute', key, step })),
+      cut: (first, count) => this.#items?.cut(first, count),
+      fail: (error) => this.#trouble(error),
+    })
+    this.#steps = steps
     try {
       const file = await context.bundles.fileOf(requested.bundle, requested.sourceRoot)
-      const params = await context.actor.blobs.fromPayload(requested.payload)
-      if (this.#gone) return
-      this.#key = context.threads.start(
-        this.run,
-        { file, flow: requested.flow },
+      const params = await context.blobs.fromPayload(requested.payload)
+      if (this.#gone || this.#steps !== steps) return
+      const bundle = { file, flow: requested.flow }
+      const origin = requested.origin ?? { run: this.run, at: requested.acceptedAt }
+      this.#key = context.threads.start({
+        run: this.run,
+        bundle,
         params,
-        requested.acceptedAt,
-      )
+        origin,
+        attempt,
+        base,
+        replay: takenOver,
+      })
     } catch (error) {
-      return this.#end({ state: 'failed', error: toFailure(error, 'BUNDLE_FAILED'), steps: 0 })
+      if (isPassing(error)) throw error
+      return this.#end({ state: 'failed', error: toFailure(error, 'BUNDLE_FAILED'), steps: base })
     }
+    this.#waiting = undefined
     this.#items = this.#itemsFor(this.#key)
+    this.#emit('started', {
+      flow: requested.flow,
+      name: requested.name,
+      coordinator: context.id,
+      ...(attempt > 1 ? { attempt } : {}),
+    })
+    if (takenOver && !(await this.#readLog(steps))) return
     const early = this.#early ?? []
     this.#early = undefined
     for (const entry of early) this.#apply(entry)
-    const { timeoutSeconds, acceptedAt } = requested
-    if (timeoutSeconds !== undefined)
-      this.#timeout = setLongTimer(acceptedAt + timeoutSeconds * 1000, () =>
-        this.fail(new QubusError('RUN_TIMEOUT', `the run took longer than its ${timeoutSeconds} s`)),
-      )
-    this.#emit('started', { flow: requested.flow, name: requested.name, coordinator: context.actor.id })
+    if (this.#steps !== steps) return
+    steps.logRead()
+    if (this.#ended) this.#flowEnds(this.#ended)
+  }
+
+  // Piece by piece, so that a log of any length takes little memory. The feed was open before this began: what comes
+  // twice is known by its sequence.
+  async #readLog(steps: RunSteps): Promise<boolean> {
+    for await (const page of this.#options.context.store.read(this.run)) {
+      if (this.#gone || this.#steps !== steps) return false
+      for (const stored of page as Stored[]) {
+        const entry = fromStored(stored)
+        if (entry) this.#apply(entry)
+      }
+      await this.#items?.taken()
+    }
+    return !this.#gone && this.#steps === steps
   }
 
   // What comes after the run was moved to another thread is dropped: that thread is given the log anew.
   #itemsFor(key: RunKey): ItemOrder {
-    const { actor, threads } = this.#options.context
-    const send = (item: LogItem): void => {
-      if (key === this.#key) threads.send(key, { type: 'items', key, items: [item] })
+    const { blobs, threads } = this.#options.context
+    const send = (items: LogItem[]): void => {
+      if (key === this.#key) threads.send(key, { type: 'items', key, items: packItems(items) })
     }
-    return itemOrder(actor.blobs, send, (error) => this.fail(error))
+    return itemOrder(blobs, send, (error) => this.#trouble(error))
   }
 
   #apply(entry: LogRecord): void {
     if (entry.sequence <= this.#last || this.#gone) return
     this.#last = entry.sequence
-    this.#steps.recorded(entry)
     if (entry.kind === 'completed') return void this.#close(entry.body)
-    this.#items?.give(entry)
-    if (entry.kind === 'cancel') this.#steps.cancelAll(reasonOf(entry.body))
+    if (entry.kind === 'flow-attempt') return this.#nextAttempt(entry)
+    this.#steps?.recorded(entry)
+    if (!('step' in entry) || entry.step > this.#attempt.base) this.#items?.give(entry)
+    if (entry.kind === 'cancel') void this.#steps?.cancelAll(reasonOf(entry.body))
+  }
+
+  // Its record is in the log: from here on the run is in its next attempt, whoever holds it.
+  #nextAttempt({ attempt, body }: Extract<LogRecord, { kind: 'flow-attempt' }>): void {
+    if (attempt < this.#attempt.attempt) return
+    this.#attempt = { attempt: attempt + 1, base: body.base, previousBase: this.#attempt.base }
+    this.#halt()
+    this.#ending = false
+    const { code, message } = body.error
+    this.#emit('retrying', { attempt, dueAt: body.dueAt, error: { code, message } })
+    this.#pauseUntil(body)
+  }
+
+  #pauseUntil({ dueAt, error }: Pick<FlowAttemptRecord, 'dueAt' | 'error'>): void {
+    this.#waiting = `attempt ${this.#attempt.attempt} of the flow starts at ${new Date(dueAt).toISOString()}; the last one failed: ${error.code}: ${error.message}`
+    this.#pause = this.#options.context.clock.at(dueAt, () => this.#again())
+  }
+
+  #cancelBetweenAttempts(reason: string): Promise<void> {
+    const error = toFailure(new CancelledError(reason), 'CANCELLED')
+    return this.#end({ state: 'cancelled', error, steps: this.#asked })
+  }
+
+  #again(): void {
+    this.#halt()
+    this.#last = 0
+    this.#early = []
+    this.begin(false).catch((error: unknown) => this.#letGo(error))
+  }
+
+  /** Ends what runs of it here. */
+  #halt(): void {
+    this.#pause?.clear()
+    this.#pause = undefined
+    this.#ended = undefined
+    this.#steps?.stop()
+    this.#steps = undefined
+    this.#items = undefined
+    if (this.#key) this.#options.context.threads.drop(this.#key)
+    this.#key = undefined
+  }
+
+  #tell(message: (key: RunKey) => Parameters<CoordinatorContext['threads']['send']>[1]): void {
+    if (this.#key) this.#options.context.threads.send(this.#key, message(this.#key))
+  }
+
+  #trouble(error: unknown): void {
+    if (isPassing(error)) this.#letGo(error)
+    else this.fail(error)
   }
 
   // The request goes back: whoever gets it begins anew.
   #letGo(error: unknown): void {
     if (this.#gone) return
-    this.#options.context.actor.log.warn(
+    this.#options.context.warn(
       { err: error, run: this.run },
       'a run could not be begun again and was handed back',
     )
     const { delivery } = this
+    const mine = this.#options.context.leaseHolds()
     this.abandon()
-    delivery.nak(HAND_BACK_MS)
+    if (mine) delivery.nak(HAND_BACK_MS)
+  }
+
+  // A replay may come to its end before the log is read: what is still in it comes first.
+  #flowEnds(end: FlowEnd): void {
+    if (this.#early) this.#ended = end
+    else void this.#afterFlow(end)
+  }
+
+  async #afterFlow(end: FlowEnd): Promise<void> {
+    const { context, requested } = this.#options
+    const dueAt = nextAttemptAt(end, this.#attempt.attempt, requested.retry, context.clock.now())
+    if (dueAt === undefined) return this.#end(end)
+    if (this.#ending || this.#gone || !context.leaseHolds()) return
+    this.#ending = true
+    // What the failed attempt left under way is no part of the next one.
+    await this.#steps?.cancelAll('the flow is tried again')
+    await writeAttempt(context, this.run, this.#attempt.attempt, end, dueAt).catch((error: unknown) =>
+      this.#letGo(error),
+    )
   }
 
   async #end(end: FlowEnd): Promise<void> {
     if (this.#ending || this.#gone || !this.#options.context.leaseHolds()) return
     this.#ending = true
-    if (end.state !== 'completed') this.#steps.cancelAll(end.error?.message ?? end.state)
+    if (end.state !== 'completed') void this.#steps?.cancelAll(end.error?.message ?? end.state)
     const { context, requested } = this.#options
     try {
-      await this.#close(await writeEnd(context, this.run, requested, end))
+      await this.#close(await writeEnd(context, this.run, requested, end, this.#attempt.attempt))
     } catch (error) {
-      context.actor.log.error({ err: error, run: this.run }, 'the end of a run could not be written')
+      context.warn({ err: error, run: this.run }, 'the end of a run could not be written')
       this.abandon()
     }
   }
@@ -261,6 +389,12 @@ export class ActiveRun {
   }
 
   #emit(verb: string, data: Record<string, unknown>): void {
-    this.#options.context.actor.emit({ noun: 'run', verb, run: this.run, id: this.run, data })
+    this.#options.context.emit({ noun: 'run', verb, run: this.run, id: this.run, data })
   }
+}
+
+// A broker that does not answer now is no fault of the run's: the log is enough to go on with later.
+function isPassing(error: unknown): boolean {
+  const { code, facts } = toFailure(error, 'INTERNAL')
+  return code === 'UNREACHABLE' || (code === 'STREAM_FULL' && facts?.['never'] !== true)
 }

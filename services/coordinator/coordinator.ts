@@ -1,192 +1,161 @@
 /** The coordinator: takes flow requests, holds their runs, and feeds each what its log says. */
 import type { Actor, Running } from '#shared/actor/actor.ts'
-import { bundleCache } from '#shared/bundle/bundle-cache.ts'
 import { ensureConsumer } from '#shared/bus/consumers.ts'
 import type { Delivery } from '#shared/bus/delivery.ts'
-import { openFeed } from '#shared/bus/feed.ts'
-import { Puller } from '#shared/bus/puller.ts'
 import { isRetryable } from '#shared/contract/errors.ts'
 import { toFailure } from '#shared/contract/failure.ts'
 import { SHARDS } from '#shared/contract/ids.ts'
 import { CONSUMER, STREAM } from '#shared/contract/streams.ts'
 import { filter, lastToken } from '#shared/contract/subjects.ts'
-import { acceptRequest } from './accept-request.ts'
-import { ActiveRun } from './active-run.ts'
-import type { CoordinatorContext } from './context.ts'
-import { type EarlyCancels, earlyCancels } from './early-cancels.ts'
-import { answerInspections, hearRunning } from './inspect.ts'
+import { type Admission, admissionFor, watchFill } from './admission.ts'
+import { demandOf } from './demand.ts'
+import { HeldRuns } from './held-runs.ts'
+import { answerInspections, hearAdmitted, hearRunning } from './inspect.ts'
 import { keepLease } from './lease.ts'
-import { fromDelivery } from './log-record.ts'
+import { openContext } from './open-context.ts'
+import { findPublished } from './published.ts'
+import { hearTicks } from './schedules/ticks.ts'
+import { ShardFeed } from './shard-feed.ts'
+import { sharesOf } from './shares.ts'
+import { Takers } from './takers.ts'
 import { FlowThreads, type FlowThreadsOptions } from './thread/flow-threads.ts'
 
-const MAX_RUNS = 1000
+/** Bounded by what the broker gives out: 1,000 a shard, and as many sub-flows. */
 const PREFETCH = 64
 const PROGRESS_MS = 250
 const GIVE_UP_AFTER = 20
+/** Commands that nobody has begun for so long are looked for, and sent again where the broker has lost them. */
+const REPEAT_MS = 15_000
+/** After a reconnect, until the feed has caught up. */
+const SETTLE_MS = 2_000
 
 /** How long flow code may keep its thread: for tests, which can't wait that long. */
 export type CoordinatorOptions = Pick<FlowThreadsOptions, 'stuckMs' | 'giveUpMs'>
 
 export async function startCoordinator(actor: Actor, options: CoordinatorOptions = {}): Promise<Running> {
   const { bus } = actor
-  const runs = new Map<string, ActiveRun>()
-  /** Requests that are being accepted. */
-  const accepting = new Map<string, Delivery>()
-
   const threads = new FlowThreads({
     ...options,
     environment: actor.environment.forTasks,
-    onMessage: (key, message) => runs.get(runOf(key))?.onMessage(message),
-    onMoved: (keys, culprit, why) => {
-      for (const key of keys) {
-        const run = runs.get(runOf(key))
-        if (run?.key === key) run.moved(key === culprit, why)
-      }
-    },
+    onMessage: (key, message) => held.onMessage(key, message),
+    onMoved: (keys, culprit, why) => held.onMoved(keys, culprit, why),
   })
   const lease = keepLease(
     actor,
-    function* () {
-      for (const run of runs.values()) yield run.delivery
-      yield* accepting.values()
-    },
-    () => {
-      for (const run of [...runs.values()]) run.abandon()
-      accepting.clear()
-    },
+    () => held.deliveries(),
+    () => held.abandon(),
   )
-  const context: CoordinatorContext = {
-    actor,
-    threads,
-    bundles: bundleCache(
-      actor.blobs,
-      actor.environment.paths.bundles,
-      new URL('./builtin/flows.ts', import.meta.url).pathname,
-    ),
-    runs: actor.publisher({ stream: STREAM.runs, batchSize: 200 }),
-    tasks: actor.publisher({ stream: STREAM.tasks }),
-    submissions: actor.publisher({ stream: STREAM.submissions }),
-    allocations: actor.publisher({ stream: STREAM.allocations }),
-    requests: actor.publisher({ stream: STREAM.flows, atomic: false, batchSize: 100 }),
-    logs: actor.publisher({ stream: STREAM.logs, atomic: false, batchSize: 200 }),
-    leaseHolds: () => lease.holds(),
-  }
+  using stack = new DisposableStack()
+  let onRegistry = (): void => {}
+  const { context, registry, gate, requests, clock } = stack.use(
+    openContext({ actor, threads, leaseHolds: () => lease.holds(), onRegistry: () => onRegistry() }),
+  )
+  // Limits are listed again and again, and when one is missed.
+  await Promise.all([gate.list().catch(() => {}), registry.ready, clock.ready])
 
-  let cancels = earlyCancels(Number.POSITIVE_INFINITY)
-  const feed = openFeed(bus, {
-    stream: STREAM.runs,
-    filters: [filter.runs],
-    from: 'new',
-    onBatch(batch) {
-      for (const delivery of batch) dispatch(actor, runs, cancels, delivery)
-    },
+  const feed = new ShardFeed(bus, clock, (delivery) => held.hear(delivery))
+  const held: HeldRuns = new HeldRuns({
+    context,
+    findCode: findPublished(bus.nc),
+    hearing: () => feed,
+    refuse: (run, delivery, error) => refuseRequest(actor, run, delivery, error),
+    onRoom: () => takers.more(),
+    onUnreadable: (error, subject) => actor.log.error({ err: error, subject }, 'a record can not be read'),
   })
-  await feed.ready
-  cancels = earlyCancels(Date.now())
+  const { runs } = held
 
-  const take = (delivery: Delivery): void => {
-    const run = lastToken(delivery.subject)
-    const held = runs.get(run)
-    if (held) {
-      // Delivered again to its holder: after a broker restart, the old delivery means nothing.
-      held.delivery = delivery
-      return
-    }
-    if (accepting.has(run)) return void accepting.set(run, delivery)
-    accepting.set(run, delivery)
-    void accept(run, delivery).finally(() => {
-      accepting.delete(run)
-      for (const puller of pullers) puller.more()
-    })
-  }
-
-  const accept = async (run: string, delivery: Delivery): Promise<void> => {
-    try {
-      const accepted = await acceptRequest(context, run, delivery)
-      if (accepting.get(run) === undefined) return
-      const active = new ActiveRun({
-        context,
-        run,
-        requested: accepted.requested,
-        delivery: accepting.get(run) ?? delivery,
-        onGone(gone) {
-          runs.delete(gone)
-          for (const puller of pullers) puller.more()
-        },
-      })
-      runs.set(run, active)
-      if (accepted.refusal) await active.refuse(accepted.refusal)
-      else await active.begin(accepted.fresh && !cancels.possible(run, delivery))
-    } catch (error) {
-      // A run that did not begin must not be held: its request goes back.
-      runs.get(run)?.abandon()
-      await refuseRequest(actor, run, delivery, error)
-    }
-  }
+  let admission: Admission = admissionFor([])
+  let shared = ''
+  const takers = new Takers(bus, {
+    credit: (what) => (actor.stopping.aborted || !admission[what] ? 0 : PREFETCH - held.accepting),
+    onRequest: (delivery) => held.take(lastToken(delivery.subject), delivery),
+  })
 
   for (let shard = 0; shard < SHARDS; shard++) {
     await ensureConsumer(bus.nc, STREAM.flows, CONSUMER.flows(shard), filter.flows(shard))
+    await ensureConsumer(bus.nc, STREAM.flows, CONSUMER.childFlows(shard), filter.childFlows(shard))
   }
-  const pullers = Array.from({ length: SHARDS }, (_, shard) => {
-    return new Puller(bus, {
-      stream: STREAM.flows,
-      consumer: CONSUMER.flows(shard),
-      credit: () => (actor.stopping.aborted ? 0 : Math.min(PREFETCH, MAX_RUNS - runs.size - accepting.size)),
-      onBatch: (batch) => batch.forEach(take),
-    })
-  })
+  const share = async (): Promise<void> => {
+    const others = [...registry.actors.values()].filter(
+      ({ name, state }) => name === 'coordinator' && state === 'ready',
+    )
+    const shards = sharesOf(
+      actor.id,
+      others.map(({ id }) => id),
+    )
+    if (shared === shards.join() || actor.stopping.aborted) return
+    shared = shards.join()
+    await feed.listen(shards)
+    takers.serve(shards)
+  }
+  onRegistry = () => void share()
+  await share()
 
-  const hearing = hearRunning(actor, runs)
-  const inspecting = answerInspections(actor, runs)
-  const progress = setInterval(() => {
+  stack.use(
+    watchFill(bus.nc, (next) => {
+      const news = next.why !== admission.why
+      admission = next
+      takers.more()
+      if (!news) return
+      actor.beat()
+      actor.log.warn(next.why ?? 'new runs are taken again')
+    }),
+  )
+  const ticks = await hearTicks(actor, requests)
+  const repeat = (olderMs: number): void => {
+    for (const run of runs.values())
+      run
+        .repeat(olderMs)
+        .catch((error: unknown) => actor.log.warn({ err: error }, 'commands could not be looked for'))
+  }
+  const every = (ms: number, act: () => void): void => {
+    const timer = setInterval(act, ms)
+    stack.defer(() => clearInterval(timer))
+  }
+  every(PROGRESS_MS, () => {
     for (const run of runs.values()) run.reportProgress()
-  }, PROGRESS_MS)
+  })
+  every(REPEAT_MS, () => repeat(REPEAT_MS))
+  stack.defer(bus.onReconnect(() => setTimeout(() => repeat(0), SETTLE_MS).unref()))
+  const demand = demandOf(context.lanes, () => actor.beat())
+  every(PROGRESS_MS, demand.look)
+  for (const hearing of [
+    hearRunning(actor, runs, 'step'),
+    hearRunning(actor, runs, 'circuit'),
+    hearAdmitted(actor, runs),
+    answerInspections(actor, runs),
+  ])
+    stack.defer(() => hearing.unsubscribe())
+  const upkeep = stack.move()
 
   return {
+    facts: () => ({
+      demand: demand.current(),
+      ...(admission.why === undefined ? {} : { paused: admission.why }),
+    }),
     // Runs need no end here: their requests go back, and another coordinator takes them over from the log.
-    async drain() {
-      for (const puller of pullers) puller.stop()
-      clearInterval(progress)
-      hearing.unsubscribe()
-      inspecting.unsubscribe()
+    async drain(deadline) {
+      takers.stop()
+      held.handBack()
       feed.stop()
-      const held = [...runs.values()]
-      for (const run of held) {
-        const { delivery } = run
-        run.abandon()
-        delivery.nak()
-      }
+      await ticks.drain(deadline)
+      upkeep.dispose()
       lease[Symbol.dispose]()
       await threads[Symbol.asyncDispose]()
     },
   }
 }
 
-function dispatch(
-  actor: Actor,
-  runs: Map<string, ActiveRun>,
-  cancels: EarlyCancels,
-  delivery: Delivery,
-): void {
-  // Most records are of runs that others hold: the subject alone says so.
-  const id = delivery.subject.split('.')[4] ?? ''
-  const run = runs.get(id)
-  if (run === undefined) return cancels.heard(id, delivery.subject)
-  try {
-    const entry = fromDelivery(delivery)
-    if (entry) run.onRecord(entry)
-  } catch (error) {
-    actor.log.error({ err: error, subject: delivery.subject }, 'a record can not be read')
-    run.fail(error)
-  }
-}
-
 async function refuseRequest(actor: Actor, run: string, delivery: Delivery, error: unknown): Promise<void> {
   const failure = toFailure(error, 'INTERNAL')
-  if (isRetryable(failure.code) && delivery.deliveries < GIVE_UP_AFTER) {
+  // A run of a later version waits for a coordinator that can read it: while a system is renewed there are both.
+  const mayPass = isRetryable(failure.code) || failure.code === 'VERSION_UNSUPPORTED'
+  if (mayPass && delivery.deliveries < GIVE_UP_AFTER) {
     actor.log.warn({ err: error, run }, 'a flow request was handed back')
     return delivery.nak(Math.min(10_000, 200 * 2 ** delivery.deliveries))
   }
+  // On record first: whoever hears the event may ask why.
+  await actor.bury(STREAM.flows, delivery, error)
   actor.emit({
     noun: 'run',
     verb: 'refused',
@@ -194,9 +163,4 @@ async function refuseRequest(actor: Actor, run: string, delivery: Delivery, erro
     id: run,
     data: { error: { code: failure.code, message: failure.message } },
   })
-  await actor.bury(STREAM.flows, delivery, error)
-}
-
-function runOf(key: string): string {
-  return key.slice(0, key.lastIndexOf('#'))
 }

@@ -2,7 +2,7 @@
 import { cloudHeaders } from '#shared/bus/headers.ts'
 import type { CompletedRecord, RequestedRecord } from '#shared/contract/run-record.ts'
 import type { AttemptRecord, StepOutcome } from '#shared/contract/step-record.ts'
-import { record, subject } from '#shared/contract/subjects.ts'
+import { record } from '#shared/contract/subjects.ts'
 import { encode } from '#shared/wire/message.ts'
 import type { CoordinatorContext } from './context.ts'
 
@@ -14,13 +14,13 @@ export async function tellParent(
 ): Promise<void> {
   const { parent } = requested
   if (parent === undefined) return
-  const { actor, runs } = context
+  const { store } = context
   const base = {
     kind: 'flow' as const,
     name: parent.name,
     digest: parent.digest,
-    writer: actor.id,
-    node: actor.host,
+    writer: context.id,
+    node: context.host,
     queuedAt: parent.queuedAt,
     startedAt: completed.startedAt,
     endedAt: completed.endedAt,
@@ -29,7 +29,7 @@ export async function tellParent(
     cloudHeaders({
       type: `qubus.step.${verb}`,
       id: `${parent.run}.${parent.step}`,
-      source: `/qubus/coordinator/${actor.id}`,
+      source: `/qubus/coordinator/${context.id}`,
       time: completed.endedAt,
       step: parent.name,
     })
@@ -40,7 +40,7 @@ export async function tellParent(
       attempt: parent.attempt,
       ...(completed.result === undefined ? {} : { result: completed.result }),
     }
-    await runs.create({
+    await store.create({
       subject: record(parent.run).outcome(parent.step),
       body: encode(outcome),
       headers: headers('completed'),
@@ -58,15 +58,13 @@ export async function tellParent(
           ? { ...error, code: 'CANCELLED' }
           : { ...error, code: retryableCode(error.code) },
     }
-    await runs.create({
+    await store.create({
       subject: record(parent.run).attempt(parent.step, parent.attempt),
       body: encode(attempt),
       headers: headers('attempt'),
     })
   }
-  try {
-    actor.bus.nc.publish(subject.control(parent.run), encode({ steps: [parent.step] }))
-  } catch {}
+  context.control(parent.run, [parent.step])
 }
 
 // A sub-flow that was asked to retry may: how its own steps failed is not the last word on another run of it.

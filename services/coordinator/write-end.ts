@@ -1,8 +1,6 @@
 /** The end of a run: written once, whoever comes first; and told to those who watch. */
-import { readLast } from '#shared/bus/direct.ts'
 import { cloudHeaders } from '#shared/bus/headers.ts'
 import { CompletedRecord, type RequestedRecord } from '#shared/contract/run-record.ts'
-import { STREAM } from '#shared/contract/streams.ts'
 import { record } from '#shared/contract/subjects.ts'
 import { decode, encode } from '#shared/wire/message.ts'
 import type { CoordinatorContext } from './context.ts'
@@ -10,30 +8,32 @@ import type { FlowEnd } from './thread/protocol.ts'
 
 /** Resolves with the end that is on disk: this one, or somebody else's. */
 export async function writeEnd(
-  { actor, runs }: CoordinatorContext,
+  { id, clock, blobs, store }: CoordinatorContext,
   run: string,
   requested: RequestedRecord,
   end: FlowEnd,
+  attempts: number,
 ): Promise<CompletedRecord> {
   const completed: CompletedRecord = {
     state: end.state,
-    ...(end.result === undefined ? {} : { result: await actor.blobs.toPayload(end.result) }),
+    ...(end.result === undefined ? {} : { result: await blobs.toPayload(end.result) }),
     ...(end.error === undefined ? {} : { error: end.error }),
     steps: end.steps,
+    ...(attempts > 1 ? { attempts } : {}),
     startedAt: requested.acceptedAt,
-    endedAt: Date.now(),
-    writer: actor.id,
+    endedAt: clock.now(),
+    writer: id,
   }
   const headers = cloudHeaders({
     type: `qubus.run.${end.state}`,
     id: run,
-    source: `/qubus/coordinator/${actor.id}`,
+    source: `/qubus/coordinator/${id}`,
     time: completed.endedAt,
   })
   const subject = record(run).completed
-  const creation = await runs.create({ subject, body: encode(completed), headers })
+  const creation = await store.create({ subject, body: encode(completed), headers })
   if (creation === 'stored') return completed
-  const first = await readLast(actor.bus.nc, STREAM.runs, subject)
+  const [first] = await store.last(subject)
   return first === undefined ? completed : decode(CompletedRecord, first.data)
 }
 

@@ -10,8 +10,11 @@ import { STREAM } from '#shared/contract/streams.ts'
 import { filter, lastToken } from '#shared/contract/subjects.ts'
 import { decode, encode } from '#shared/wire/message.ts'
 import { decodeValue } from '#shared/wire/value.ts'
+import { findEnd } from './find-end.ts'
+import { asksInJson, fromJsonQuestion, jsonRefusal, toJsonAnswer } from './json-answers.ts'
 import { pageThatFits } from './page.ts'
 import { fromColumns } from './payload-columns.ts'
+import { pruneOld } from './prune-old.ts'
 import * as questions from './questions.ts'
 import { shardOfUnit } from './store-runs.ts'
 import { countAfter } from './stream-api.ts'
@@ -35,13 +38,17 @@ export function answerQueries(actor: Actor, pool: Pool): Disposable {
 
 async function answer(actor: Actor, pool: Pool, message: Msg): Promise<void> {
   const limit = (actor.bus.nc.info?.max_payload ?? 1024 * 1024) - ENVELOPE_BYTES
+  const json = asksInJson(message)
   let body: Uint8Array
   try {
-    body = await answerTo(actor, pool, lastToken(message.subject), message.data, limit)
+    const question = json ? fromJsonQuestion(message.data) : message.data
+    // JSON says the same in more bytes.
+    body = await answerTo(actor, pool, lastToken(message.subject), question, json ? limit / 2 : limit)
+    if (json) body = await toJsonAnswer(actor.blobs, body, limit)
     if (body.length > limit) throw new QubusError('INTERNAL', 'the answer is larger than a message may be')
   } catch (error) {
     actor.log.warn({ err: error, subject: message.subject }, 'a question was not answered')
-    body = encode({ error: failureOf(error) })
+    body = json ? jsonRefusal(failureOf(error)) : encode({ error: failureOf(error) })
   }
   try {
     message.respond(body)
@@ -91,7 +98,17 @@ type Answerers = {
 }
 
 const ANSWERS: Answerers = {
-  run: async ({ pool, question }) => encode({ run: await questions.findRun(pool, question.run) }),
+  run: async ({ pool, question }) => {
+    const run = await questions.findRun(pool, question.run)
+    const attempts = run === null ? [] : await questions.listRunAttempts(pool, question.run)
+    return encode({ run, ...(attempts.length > 0 ? { attempts } : {}) })
+  },
+  outcome: async ({ actor, pool, question }) =>
+    encode({
+      outcome:
+        (await questions.findOutcome(pool, question.run)) ?? (await findEnd(actor.bus.nc, question.run)),
+    }),
+  prune: async ({ actor, pool, question }) => encode(await pruneOld(actor, pool, question)),
   storage: async ({ actor, pool }) => encode(await storage(actor, pool)),
   runs: async ({ pool, question, limit }) =>
     pageThatFits(limit, question.limit, await questions.listRuns(pool, question), (runs, more) => ({

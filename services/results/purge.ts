@@ -1,60 +1,29 @@
 /**
  * Takes finished runs off the broker: everything but `requested` and `completed` once a run is safely in Postgres, its
- * flow request is gone and it rests for a day; these two a month later. Its rows in Postgres stay, and with them its id.
+ * flow request is gone and it rests for a day; these two a month later. What stays for good is `retired`: the id is taken.
  */
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Pool } from 'pg'
 import type { Actor } from '#shared/actor/actor.ts'
 import { readLast } from '#shared/bus/direct.ts'
+import type { Publisher } from '#shared/bus/publisher.ts'
+import { QubusError } from '#shared/contract/errors.ts'
+import type { RetiredRecord } from '#shared/contract/run-record.ts'
 import { STREAM } from '#shared/contract/streams.ts'
-import { filter, record, subject } from '#shared/contract/subjects.ts'
+import { filter, record } from '#shared/contract/subjects.ts'
+import { encode } from '#shared/wire/message.ts'
 import { LOGS_UNIT } from './store-logs.ts'
-import { runsUnit, shardOfUnit } from './store-runs.ts'
+import { runsUnit } from './store-runs.ts'
 import { purgeUpTo } from './stream-api.ts'
-
-export type Retention = {
-  /** Milliseconds from a run's end to the purge of its records; longer than any ack_wait. */
-  keepMs: number
-  /** Milliseconds from a run's end to the purge of its tombstones. */
-  tombstoneMs: number
-  /** Pause between two rounds. */
-  everyMs: number
-}
-
-const HOUR = 3600 * 1000
-export const RETENTION: Retention = { keepMs: 24 * HOUR, tombstoneMs: 30 * 24 * HOUR, everyMs: 60_000 }
 
 const BATCH = 100
 
-type Candidate = { run: string; shard: number; ended: string }
-
-/** Purges until `stop`, the runs of the parts of `RUNS` that this actor stores. */
-export function startPurging(
-  actor: Actor,
-  pool: Pool,
-  held: () => string[],
-  retention: Retention,
-): { stop(): Promise<void> } {
-  const stopping = new AbortController()
-  const rounds = async (): Promise<void> => {
-    while (!stopping.signal.aborted) {
-      try {
-        const shards = held().map(shardOfUnit)
-        await purgeRecords(actor, pool, shards, retention.keepMs, stopping.signal)
-        await purgeTombstones(actor, pool, shards, retention.tombstoneMs, stopping.signal)
-      } catch (error) {
-        actor.log.warn({ err: error }, 'purging was interrupted')
-      }
-      await pause(retention.everyMs, undefined, { signal: stopping.signal }).catch(() => {})
-    }
-  }
-  const ended = rounds()
-  return {
-    async stop() {
-      stopping.abort()
-      await ended
-    },
-  }
+type Candidate = {
+  run: string
+  shard: number
+  ended: string
+  digest: string | null
+  /** A sub-flow: only its parent's coordinator asks for it, and the parent's id stays taken. */
+  child: boolean
 }
 
 /** One round over all runs whose records are due. */
@@ -74,11 +43,12 @@ export async function purgeRecords(
       if (signal?.aborted) return
       const { nc } = actor.bus
       await purgeUpTo(nc, STREAM.tasks, filter.runTasks(run))
+      await purgeUpTo(nc, STREAM.permits, filter.runPermits(run))
       await purgeUpTo(nc, STREAM.submissions, filter.runSubmissions(run))
       await purgeUpTo(nc, STREAM.circuits, filter.runCircuits(run))
       await purgeUpTo(nc, STREAM.allocations, filter.runAllocations(run))
       await purgeUpTo(nc, STREAM.logs, filter.runLogs(run), logsUpTo)
-      await purgeUpTo(nc, STREAM.runs, record(run).all.replace(/>$/, 'step.>'), upTo)
+      await purgeUpTo(nc, STREAM.runs, stepsOf(run), upTo)
       await pool.query(PURGED, [run, STREAM.runs])
     }
   }
@@ -88,6 +58,7 @@ export async function purgeRecords(
 export async function purgeTombstones(
   actor: Actor,
   pool: Pool,
+  records: Pick<Publisher, 'create'>,
   shards: number[],
   tombstoneMs: number,
   signal?: AbortSignal,
@@ -96,16 +67,38 @@ export async function purgeTombstones(
     const due = await candidates(pool, `kept = 'tombstones'`, shards, tombstoneMs, after)
     after = due.at(-1)
     if (after === undefined) return
-    for (const { run, shard } of due) {
+    for (const { run, shard, digest, child } of due) {
       if (signal?.aborted) return
       const positions = await positionsOf(pool)
       const upTo = positions.get(runsUnit(shard))
       if (upTo === undefined || (await hasRequest(actor, run)) || (await lastRecord(actor, run)) > upTo)
         continue
-      await purgeUpTo(actor.bus.nc, STREAM.runs, record(run).all, upTo)
+      const { nc } = actor.bus
+      await purgeUpTo(nc, STREAM.runs, stepsOf(run), upTo)
+      const retired = child || digest === null ? undefined : await retire(actor, records, run, digest)
+      await purgeUpTo(nc, STREAM.runs, record(run).all, retired === undefined ? upTo : retired - 1)
       await pool.query(`update runs set kept = 'nothing' where run = $1`, [run])
     }
   }
+}
+
+/** Sequence of the run's `retired`, which is on disk before the rest goes. */
+async function retire(
+  actor: Actor,
+  records: Pick<Publisher, 'create'>,
+  run: string,
+  digest: string,
+): Promise<number> {
+  const body: RetiredRecord = { digest, at: Date.now() }
+  const { retired } = record(run)
+  await records.create({ subject: retired, body: encode(body) })
+  const stored = await readLast(actor.bus.nc, STREAM.runs, retired)
+  if (stored === undefined) throw new QubusError('UNREACHABLE', `${retired} can't be read back`)
+  return stored.sequence
+}
+
+function stepsOf(run: string): string {
+  return record(run).all.replace(/>$/, 'step.>')
 }
 
 const PURGED = `
@@ -120,7 +113,7 @@ async function candidates(
   after: Candidate | undefined,
 ): Promise<Candidate[]> {
   const { rows } = await pool.query<Candidate>(
-    `select run, shard, ended_at::text as ended from runs
+    `select run, shard, ended_at::text as ended, digest, parent_run is not null as child from runs
      where ${kept} and ended_at is not null and ended_at < now() - make_interval(secs => $1) and shard = any($2)
        and ($3::timestamptz is null or (ended_at, run) > ($3, $4))
      order by ended_at, run limit ${BATCH}`,
@@ -165,7 +158,8 @@ async function markPurgeable(actor: Actor, pool: Pool, due: Candidate[]): Promis
   }
 }
 
-async function positionsOf(queryable: Pick<Pool, 'query'>): Promise<Map<string, number>> {
+/** How far each part of a stream is stored. */
+export async function positionsOf(queryable: Pick<Pool, 'query'>): Promise<Map<string, number>> {
   const { rows } = await queryable.query<{ unit: string; position: number }>(
     'select unit, position::float8 as position from positions',
   )
@@ -173,7 +167,7 @@ async function positionsOf(queryable: Pick<Pool, 'query'>): Promise<Map<string, 
 }
 
 async function hasRequest(actor: Actor, run: string): Promise<boolean> {
-  return (await readLast(actor.bus.nc, STREAM.flows, subject.flow(run))) !== undefined
+  return (await readLast(actor.bus.nc, STREAM.flows, filter.flowAnyShard(run))) !== undefined
 }
 
 /** Sequence of the last record of the run; 0 when there is none. */

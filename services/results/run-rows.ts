@@ -5,7 +5,7 @@ import { CircuitResult } from '#shared/contract/circuit-result.ts'
 import { QubusError } from '#shared/contract/errors.ts'
 import { shardOf } from '#shared/contract/ids.ts'
 import type { Payload } from '#shared/contract/payload.ts'
-import { CompletedRecord, RequestedRecord } from '#shared/contract/run-record.ts'
+import { CompletedRecord, FlowAttemptRecord, RequestedRecord } from '#shared/contract/run-record.ts'
 import { AttemptRecord, LostRecord, StepOutcome } from '#shared/contract/step-record.ts'
 import { parseRecordSubject } from '#shared/contract/subjects.ts'
 import { decode } from '#shared/wire/message.ts'
@@ -35,6 +35,8 @@ export function addRecord(
       return addRequested(rows, run, decode(RequestedRecord, data))
     case 'completed':
       return addCompleted(rows, run, decode(CompletedRecord, data))
+    case 'flow-attempt':
+      return addRunAttempt(rows, run, wholeNumber(record.attempt), decode(FlowAttemptRecord, data))
     case 'outcome':
       return addOutcome(rows, run, wholeNumber(record.step), decode(StepOutcome, data), read)
     case 'attempt':
@@ -83,6 +85,12 @@ function addRequested({ requested }: RunRows, run: string, record: RequestedReco
     priority: record.priority,
     parent_run: record.parent?.run,
     parent_step: record.parent?.step,
+    root_run: record.parent?.root,
+    resumes: record.resumes,
+    schedule: record.schedule?.name,
+    scheduled_for: record.schedule?.at,
+    timeout_seconds: record.timeoutSeconds,
+    version: record.version,
     params: params.inline,
     params_blob: params.blob,
     params_size: params.size,
@@ -102,6 +110,7 @@ function addCompleted({ completed }: RunRows, run: string, record: CompletedReco
     result_size: result.size,
     error: toJsonb(record.error),
     steps: record.steps,
+    attempts: record.attempts,
     started_at: record.startedAt,
     ended_at: record.endedAt,
   })
@@ -135,6 +144,10 @@ function addOutcome(
     result_blob: result.blob,
     result_size: result.size,
     error: toJsonb(outcome.error),
+    from_how: outcome.from?.how,
+    from_run: outcome.from?.run,
+    from_step: outcome.from?.step,
+    from_at: outcome.from?.at,
   })
   outcome.artifacts?.forEach((artifact, nth) => {
     const value = toColumns(artifact.payload)
@@ -221,6 +234,23 @@ function addAttempt(
     queued_at: record.queuedAt,
     started_at: record.startedAt,
     ended_at: record.endedAt,
+  })
+}
+
+function addRunAttempt(
+  { runAttempts }: RunRows,
+  run: string,
+  attempt: number,
+  record: FlowAttemptRecord,
+): void {
+  runAttempts.push({
+    run,
+    attempt,
+    error: toJsonb(record.error),
+    base: record.base,
+    writer: record.writer,
+    failed_at: record.at,
+    due_at: record.dueAt,
   })
 }
 

@@ -16,6 +16,12 @@ export const SHAPES = {
     priority: 'int4',
     parent_run: 'text',
     parent_step: 'int4',
+    root_run: 'text',
+    resumes: 'text',
+    schedule: 'text',
+    scheduled_for: 'float8',
+    timeout_seconds: 'float8',
+    version: 'text',
     params: 'bytea',
     params_blob: 'text',
     params_size: 'int8',
@@ -31,6 +37,7 @@ export const SHAPES = {
     result_size: 'int8',
     error: 'text',
     steps: 'int4',
+    attempts: 'int4',
     started_at: 'float8',
     ended_at: 'float8',
   },
@@ -54,6 +61,10 @@ export const SHAPES = {
     result_blob: 'text',
     result_size: 'int8',
     error: 'text',
+    from_how: 'text',
+    from_run: 'text',
+    from_step: 'int4',
+    from_at: 'float8',
   },
   attempts: {
     run: 'text',
@@ -70,6 +81,15 @@ export const SHAPES = {
     queued_at: 'float8',
     started_at: 'float8',
     ended_at: 'float8',
+  },
+  run_attempts: {
+    run: 'text',
+    attempt: 'int4',
+    error: 'text',
+    base: 'int4',
+    writer: 'text',
+    failed_at: 'float8',
+    due_at: 'float8',
   },
   circuits: {
     run: 'text',
@@ -106,6 +126,7 @@ export type RunRows = {
   completed: Rows<typeof SHAPES.completed>
   steps: Rows<typeof SHAPES.steps>
   attempts: Rows<typeof SHAPES.attempts>
+  runAttempts: Rows<typeof SHAPES.run_attempts>
   circuits: Rows<typeof SHAPES.circuits>
   artifacts: Rows<typeof SHAPES.artifacts>
 }
@@ -116,6 +137,7 @@ export function noRunRows(): RunRows {
     completed: new Rows(SHAPES.completed),
     steps: new Rows(SHAPES.steps),
     attempts: new Rows(SHAPES.attempts),
+    runAttempts: new Rows(SHAPES.run_attempts),
     circuits: new Rows(SHAPES.circuits),
     artifacts: new Rows(SHAPES.artifacts),
   }

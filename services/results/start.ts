@@ -2,9 +2,10 @@
 import type { Actor, Running } from '#shared/actor/actor.ts'
 import { answerQueries } from './answer-queries.ts'
 import { migrate, openPool } from './database.ts'
-import { RETENTION, type Retention, startPurging } from './purge.ts'
+import { RETENTION, type Retention } from './retention.ts'
 import { storeLogs } from './store-logs.ts'
 import { storeRuns } from './store-runs.ts'
+import { startUpkeep } from './upkeep.ts'
 
 export async function startResults(
   actor: Actor,
@@ -18,11 +19,11 @@ export async function startResults(
   const answers = answerQueries(actor, pool)
   // Once it is ready it can be asked.
   await actor.bus.nc.flush()
-  const purging = startPurging(actor, pool, () => runs.held, retention)
+  const upkeep = startUpkeep(actor, pool, () => [...runs.held, ...logs.held], retention)
   return {
     async drain() {
       answers[Symbol.dispose]()
-      await Promise.all([runs.stop(), logs.stop(), purging.stop()])
+      await Promise.all([runs.stop(), logs.stop(), upkeep.stop()])
       await pool.end()
     },
   }

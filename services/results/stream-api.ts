@@ -1,5 +1,6 @@
 /** What results asks of a stream as a whole. */
 import { type NatsConnection, nuid } from '@nats-io/transport-node'
+import type { ReadableStreamName } from '#shared/bus/direct.ts'
 import { QubusError } from '#shared/contract/errors.ts'
 import type { StreamName } from '#shared/contract/streams.ts'
 import type { StreamFacts } from './positions.ts'
@@ -12,7 +13,7 @@ export async function streamFacts(nc: NatsConnection, stream: StreamName): Promi
 /** Removes what matches `filter`, but nothing after `sequence`. */
 export async function purgeUpTo(
   nc: NatsConnection,
-  stream: StreamName,
+  stream: ReadableStreamName,
   filter: string,
   sequence?: number,
 ): Promise<void> {
@@ -20,6 +21,62 @@ export async function purgeUpTo(
     filter,
     ...(sequence === undefined ? {} : { seq: sequence + 1 }),
   })
+}
+
+/** How full a stream is, 0 to 1; 0 for one without a bound. */
+export async function fillOf(nc: NatsConnection, stream: ReadableStreamName): Promise<number> {
+  const info = (await ask(nc, `STREAM.INFO.${stream}`)) as {
+    config: { max_bytes: number }
+    state: { bytes: number }
+  }
+  return info.config.max_bytes > 0 ? info.state.bytes / info.config.max_bytes : 0
+}
+
+/** The subjects of a stream that match `filter`, each once; a page of the broker's at a time. */
+export async function* subjectsOf(
+  nc: NatsConnection,
+  stream: ReadableStreamName,
+  filter: string,
+): AsyncGenerator<string[]> {
+  for (let offset = 0; ; ) {
+    const info = (await ask(nc, `STREAM.INFO.${stream}`, { subjects_filter: filter, offset })) as {
+      state: { subjects?: Record<string, number> }
+      total?: number
+    }
+    const subjects = Object.keys(info.state.subjects ?? {})
+    if (subjects.length > 0) yield subjects
+    offset += subjects.length
+    if (subjects.length === 0 || offset >= (info.total ?? 0)) return
+  }
+}
+
+/** Removes messages that were stored before `time` (Unix milliseconds). */
+export async function purgeBefore(
+  nc: NatsConnection,
+  stream: StreamName,
+  filter: string,
+  time: number,
+): Promise<void> {
+  const { lastSequence } = await streamFacts(nc, stream)
+  const question = { next_by_subj: filter, start_time: new Date(time).toISOString() }
+  const reply = await nc.request(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(question), {
+    timeout: 10_000,
+  })
+  const next = Number(reply.headers?.get('Nats-Sequence') ?? 0)
+  // None is younger than the time: all that were there go.
+  if (next > 0) await purgeUpTo(nc, stream, filter, next - 1)
+  else if (reply.headers?.code === 404) await purgeUpTo(nc, stream, filter, lastSequence)
+}
+
+/** Whether it was there. */
+export async function deleteMessage(
+  nc: NatsConnection,
+  stream: ReadableStreamName,
+  sequence: number,
+): Promise<boolean> {
+  const body = JSON.stringify({ seq: sequence, no_erase: true })
+  const reply = await nc.request(`$JS.API.STREAM.MSG.DELETE.${stream}`, body, { timeout: 10_000 })
+  return (JSON.parse(reply.string()) as { success?: boolean }).success === true
 }
 
 /** How many messages that match one of `filters` come after `sequence`. */

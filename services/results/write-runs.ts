@@ -10,6 +10,7 @@ export async function writeRuns(client: ClientBase, rows: RunRows): Promise<Writ
   const runs = await write(client, 'write-requested', REQUESTED, rows.requested)
   const steps = await write(client, 'write-steps', STEPS, rows.steps)
   await write(client, 'write-attempts', ATTEMPTS, rows.attempts)
+  await write(client, 'write-run-attempts', RUN_ATTEMPTS, rows.runAttempts)
   await write(client, 'write-circuits', CIRCUITS, rows.circuits)
   await write(client, 'write-artifacts', ARTIFACTS, rows.artifacts)
   await write(client, 'write-completed', COMPLETED, rows.completed)
@@ -40,12 +41,14 @@ function insert(table: string, shape: Record<string, ColumnType>): string {
 }
 
 function cast(name: string): string {
-  if (name === 'at' || name.endsWith('_at')) return `to_timestamp("${name}" / 1000)`
+  if (name === 'at' || name.endsWith('_at') || name === 'scheduled_for')
+    return `to_timestamp("${name}" / 1000)`
   return CAST[name]?.(`"${name}"`) ?? `"${name}"`
 }
 
 const STEPS = insert('steps', SHAPES.steps)
 const ATTEMPTS = insert('attempts', SHAPES.attempts)
+const RUN_ATTEMPTS = insert('run_attempts', SHAPES.run_attempts)
 const CIRCUITS = insert('circuits', SHAPES.circuits)
 const ARTIFACTS = insert('artifacts', SHAPES.artifacts)
 
@@ -58,12 +61,12 @@ const REQUESTED = `
 
 // The row is there unless `requested` was given up as malformed.
 const COMPLETED = `
-  insert into runs as old (run, shard, flow, name, state, result, result_blob, result_size, error, steps, requested_at, started_at, ended_at)
-  select run, shard::smallint, '', run, state, result, result_blob, result_size, error::jsonb, steps,
+  insert into runs as old (run, shard, flow, name, state, result, result_blob, result_size, error, steps, attempts, requested_at, started_at, ended_at)
+  select run, shard::smallint, '', run, state, result, result_blob, result_size, error::jsonb, steps, attempts,
     to_timestamp(started_at / 1000), to_timestamp(started_at / 1000), to_timestamp(ended_at / 1000)
   from ${rowsOf(SHAPES.completed)}
   on conflict (run) do update set
     state = excluded.state, result = excluded.result, result_blob = excluded.result_blob,
-    result_size = excluded.result_size, error = excluded.error, steps = excluded.steps,
+    result_size = excluded.result_size, error = excluded.error, steps = excluded.steps, attempts = excluded.attempts,
     started_at = excluded.started_at, ended_at = excluded.ended_at
   where old.ended_at is null`

@@ -235,7 +235,9 @@ export class CircuitsInHand {
       attempt: id.attempt,
       name: command.name,
       device: place.device,
+      node: actor.host,
       startedAt,
+      forMs: Date.now() - startedAt,
       ...data,
     }
     actor.emit({ noun: 'circuit', verb, run: id.run, id: String(id.step), data: facts })

@@ -8,13 +8,15 @@ const MOST_HELD = 800
 const CHUNK_MS = 5
 const MOST_IN_CHUNK = 64
 
-/** How many commands a worker may hold. @param meanMs undefined when nothing ran yet. */
+/**
+ * How many commands a worker may hold: as many as can run, and of short ones what keeps it busy until more come. Of long
+ * ones, and while it is not known how long they take, none ahead: another worker may be idle.
+ * @param slots how many can run at once. @param meanMs undefined when nothing ran yet.
+ */
 export function holdLimit(slots: number, meanMs: number | undefined): number {
-  if (meanMs === undefined) return slots * 2
-  return (
-    slots +
-    Math.max(slots, Math.min(MOST_HELD - slots, Math.floor((slots * AHEAD_MS) / Math.max(meanMs, 0.05))))
-  )
+  if (meanMs === undefined || slots === 0) return slots
+  const ahead = Math.floor((slots * AHEAD_MS) / Math.max(meanMs, 0.05))
+  return slots + Math.max(0, Math.min(MOST_HELD - slots, ahead))
 }
 
 /** How many tasks of one kind go to a thread at once. @param meanMs of that kind; undefined when it never ran. */

@@ -5,10 +5,12 @@
 
 import type { Actor } from '#shared/actor/actor.ts'
 import { type Ask, MAX_LOSSES } from '#shared/actor/ask-first.ts'
+import type { Freshness } from '#shared/actor/freshness.ts'
 import { attemptDraft, lostDraft, outcomeDraft, type Place, type Times } from '#shared/actor/step-records.ts'
 import type { BundleCache } from '#shared/bundle/bundle-cache.ts'
 import type { Delivery } from '#shared/bus/delivery.ts'
 import type { Publisher } from '#shared/bus/publisher.ts'
+import type { TaskCommand } from '#shared/contract/command.ts'
 import { QubusError } from '#shared/contract/errors.ts'
 import { toFailure } from '#shared/contract/failure.ts'
 import type { Payload } from '#shared/contract/payload.ts'
@@ -19,12 +21,12 @@ import { holdLimit, meanAfter } from './pace.ts'
 import type { Executed, Slots } from './slots.ts'
 
 export type HandOptions = {
-  actor: Actor
-  slots: number
+  actor: Pick<Actor, 'id' | 'host' | 'job' | 'log' | 'blobs' | 'bury'>
   ask: Ask
+  fresh: Pick<Freshness, 'isFresh' | 'goesOn'>
   bundles: BundleCache
   /** Writes to `RUNS`. */
-  records: Publisher
+  records: Pick<Publisher, 'create'>
   /** More commands may be taken now. */
   onRoom(): void
 }
@@ -35,8 +37,12 @@ const HAND_BACK_MS = 1_000
 export class TasksInHand {
   readonly #options: HandOptions
   readonly #held = new Map<string, HeldTask>()
-  #slots: Slots | undefined
-  #meanMs: number | undefined
+  /** How many of each shape are held, and how long one took lately, in milliseconds. */
+  readonly #counts = new Map<string, number>()
+  readonly #means = new Map<string, number>()
+  /** Where bundles are that were fetched. */
+  readonly #files = new Map<string, string>()
+  #slots: Pick<Slots, 'queue'> | undefined
   #closed = false
   #onEmpty: (() => void) | undefined
 
@@ -45,13 +51,17 @@ export class TasksInHand {
   }
 
   /** Where commands go once they are wanted. */
-  connect(slots: Slots): void {
+  connect(slots: Pick<Slots, 'queue'>): void {
     this.#slots = slots
   }
 
-  /** How many more commands this worker should be given. */
-  get room(): number {
-    return this.#closed ? 0 : holdLimit(this.#options.slots, this.#meanMs) - this.#held.size
+  /**
+   * How many more commands of the shape this worker should be given.
+   * @param slots how many of them can run at once, those that run already among them.
+   */
+  roomFor(shape: string, slots: number): number {
+    if (this.#closed) return 0
+    return holdLimit(slots, this.#means.get(shape)) - (this.#counts.get(shape) ?? 0)
   }
 
   *[Symbol.iterator](): Iterator<HeldTask> {
@@ -67,7 +77,7 @@ export class TasksInHand {
 
   /** An execution came to this: it is recorded, then the command is acked. */
   executed(task: HeldTask, executed: Executed): void {
-    this.#meanMs = meanAfter(this.#meanMs, executed.ms)
+    this.#means.set(task.shape, meanAfter(this.#means.get(task.shape), executed.ms))
     // What ended late, after its time-out was recorded, comes to nothing.
     if (isAnswered(task) || task.state === 'recording') return
     task.state = 'recording'
@@ -123,10 +133,22 @@ export class TasksInHand {
       return
     }
     this.#held.set(task.key, task)
+    this.#counts.set(task.shape, (this.#counts.get(task.shape) ?? 0) + 1)
+    if (this.#prepareAtOnce(task)) return this.#queue(task)
     this.#prepare(task).then(
       (ready) => ready && task.state === 'asking' && this.#queue(task),
       (error: unknown) => this.#handBack(task, error),
     )
+  }
+
+  // The usual case: nobody had it before, and everything that it needs is here.
+  #prepareAtOnce(task: HeldTask): boolean {
+    const { command, delivery, id } = task
+    if (!this.#options.fresh.isFresh(delivery, id.run)) return false
+    const file = command.kind === 'task' ? this.#files.get(fileKey(command)) : ''
+    if (file === undefined || !('inline' in command.payload)) return false
+    task.material = { file, value: command.payload.inline }
+    return true
   }
 
   async #prepare(task: HeldTask): Promise<boolean> {
@@ -136,14 +158,17 @@ export class TasksInHand {
       this.#drop(task, verdict.why)
       return false
     }
+    this.#options.fresh.goesOn(task.id.run)
     if (task.again && !(await this.#takeUpAgain(task, verdict.losses))) return false
     const { command } = task
     try {
       const value = actor.blobs.fromPayload(command.payload)
-      task.material = {
-        file: command.kind === 'task' ? await bundles.fileOf(command.bundle, command.sourceRoot) : '',
-        value: value instanceof Promise ? await value : value,
+      let file = ''
+      if (command.kind === 'task') {
+        file = await bundles.fileOf(command.bundle, command.sourceRoot)
+        this.#files.set(fileKey(command), file)
       }
+      task.material = { file, value: value instanceof Promise ? await value : value }
       return true
     } catch (error) {
       const now = Date.now()
@@ -189,8 +214,13 @@ export class TasksInHand {
     const place = this.#place(task)
     if (executed.error !== undefined)
       return void (await records.create(attemptDraft(place, task.id, task.command, times, executed.error)))
-    const stored = this.#store(executed)
-    const { result, artifacts } = stored instanceof Promise ? await stored : stored
+    const kept = this.#store(executed)
+    const stored = kept instanceof Promise ? await kept.catch(tooLarge) : kept
+    if (stored instanceof QubusError)
+      return void (await records.create(
+        attemptDraft(place, task.id, task.command, times, toFailure(stored, 'STREAM_FULL')),
+      ))
+    const { result, artifacts } = stored
     await records.create(outcomeDraft(place, task.id, task.command, times, result, artifacts))
   }
 
@@ -257,10 +287,20 @@ export class TasksInHand {
 
   #forget(task: HeldTask): void {
     task.state = 'answered'
-    this.#held.delete(task.key)
+    if (this.#held.delete(task.key)) this.#counts.set(task.shape, (this.#counts.get(task.shape) ?? 1) - 1)
     if (this.#held.size === 0) this.#onEmpty?.()
     this.#options.onRoom()
   }
+}
+
+function fileKey({ bundle, sourceRoot = '' }: TaskCommand): string {
+  return `${bundle} ${sourceRoot}`
+}
+
+// What the store can never take is the task's own failure; everything else passes, and the task comes again.
+function tooLarge(error: unknown): QubusError {
+  if (error instanceof QubusError && error.facts['never'] === true) return error
+  throw error
 }
 
 type Stored = { result: Payload; artifacts?: Artifact[] }

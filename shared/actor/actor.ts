@@ -5,7 +5,7 @@ import type { Bus } from '../bus/connect.ts'
 import type { EmitEvent } from '../bus/events.ts'
 import type { Publisher, PublisherOptions } from '../bus/publisher.ts'
 import type { Environment } from '../config/environment.ts'
-import type { ActorName } from '../contract/registry.ts'
+import type { ActorEntry, ActorName } from '../contract/registry.ts'
 import type { BuryLetter } from './dead-letters.ts'
 
 export type Actor = {
@@ -18,6 +18,8 @@ export type Actor = {
   readonly blobs: Blobs
   readonly log: Logger
   readonly emit: EmitEvent
+  /** Renews the registry entry at once: something that others go by has changed. */
+  beat(): void
   /** A publisher of its own; closed when the actor ends. */
   publisher(options: PublisherOptions): Publisher
   /** Gives a message up: a dead letter with the error. Resolves when it is on disk. */
@@ -32,6 +34,10 @@ export type Actor = {
 export type Running = {
   /** Finishes, or hands back, what is in hand; after `deadline` is aborted it must return at once. */
   drain(deadline: AbortSignal): Promise<void>
-  /** Shown in the registry beside the actor's own entry. */
+  /** Shown in the registry with the actor's own entry. */
   pools?: string[]
+  /** What else the entry says; asked for at every heartbeat. */
+  facts?(): Facts
 }
+
+export type Facts = Partial<Pick<ActorEntry, 'capacity' | 'demand' | 'paused'>>

@@ -2,6 +2,7 @@
 import type { NatsConnection } from '@nats-io/transport-node'
 import type { Logger } from 'pino'
 import type { Delivery } from '../bus/delivery.ts'
+import { headerLine } from '../bus/headers.ts'
 import { Publisher } from '../bus/publisher.ts'
 import type { DeadLetter } from '../contract/dead-letter.ts'
 import { toFailure } from '../contract/failure.ts'
@@ -24,6 +25,8 @@ export function deadLetters(nc: NatsConnection, by: string, log: Logger): BuryLe
       subject: delivery.subject,
       sequence: delivery.sequence,
       body: delivery.data.subarray(0, MOST_BYTES),
+      size: delivery.data.length,
+      headers: headersOf(delivery),
       error: toFailure(error, 'POISON'),
       by,
       at: Date.now(),
@@ -35,4 +38,13 @@ export function deadLetters(nc: NatsConnection, by: string, log: Logger): BuryLe
     })
     delivery.ack()
   }
+}
+
+// The broker's own speak of the first time it was stored.
+function headersOf({ headers }: Delivery): string {
+  let lines = ''
+  for (const key of headers?.keys() ?? [])
+    if (!key.startsWith('Nats-'))
+      for (const value of headers?.values(key) ?? []) lines += headerLine(key, value)
+  return lines
 }

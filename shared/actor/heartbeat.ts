@@ -5,14 +5,17 @@ import type { ActorState } from '../contract/registry.ts'
 import { registryKey } from '../contract/registry.ts'
 import { HEARTBEAT_SECONDS } from '../contract/streams.ts'
 import { VERSION } from '../version.ts'
-import type { Actor } from './actor.ts'
+import type { Actor, Running } from './actor.ts'
 
-export type Heartbeat = Disposable & { say(state: ActorState, pools?: string[]): void }
+export type Heartbeat = Disposable & {
+  say(state: ActorState, running?: Pick<Running, 'pools' | 'facts'>): void
+  beat(): void
+}
 
-export function startHeartbeat(actor: Actor): Heartbeat {
+export function startHeartbeat(actor: Omit<Actor, 'beat'>): Heartbeat {
   const startedAt = Date.now()
   let state: ActorState = 'starting'
-  let pools: string[] | undefined
+  let running: Pick<Running, 'pools' | 'facts'> = {}
   const beat = (): void =>
     putEntry(actor.bus.nc, registryKey.actor(actor.id), {
       name: actor.name,
@@ -21,7 +24,8 @@ export function startHeartbeat(actor: Actor): Heartbeat {
       host: actor.host,
       state,
       ...(actor.job === undefined ? {} : { job: actor.job }),
-      ...(pools === undefined ? {} : { pools }),
+      ...(running.pools === undefined ? {} : { pools: running.pools }),
+      ...running.facts?.(),
       startedAt,
       version: VERSION,
     })
@@ -29,9 +33,10 @@ export function startHeartbeat(actor: Actor): Heartbeat {
   timer.unref()
   const forget = actor.bus.onReconnect(beat)
   return {
-    say(next, withPools) {
+    beat,
+    say(next, withFacts) {
       state = next
-      pools = withPools ?? pools
+      running = withFacts ?? running
       beat()
       actor.emit({
         noun: 'actor',

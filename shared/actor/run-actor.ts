@@ -8,11 +8,11 @@ import { eventEmitter } from '../bus/events.ts'
 import { Publisher } from '../bus/publisher.ts'
 import { connectionFor } from '../config/credentials.ts'
 import { type Environment, readEnvironment } from '../config/environment.ts'
-import { ERRORS, QubusError } from '../contract/errors.ts'
+import { codeOf, ERRORS, QubusError } from '../contract/errors.ts'
 import type { ActorName } from '../contract/registry.ts'
 import type { Actor, Running } from './actor.ts'
 import { deadLetters } from './dead-letters.ts'
-import { startHeartbeat } from './heartbeat.ts'
+import { type Heartbeat, startHeartbeat } from './heartbeat.ts'
 
 export type ActorOptions = {
   name: ActorName
@@ -46,7 +46,7 @@ export async function runActor(options: ActorOptions): Promise<void> {
 
 // As the command line ends: 2 for what the caller has to mend, 3 when the system can't be reached.
 function exitCodeOf(error: unknown): number {
-  const kind = error instanceof QubusError ? ERRORS[error.code].kind : undefined
+  const kind = error instanceof QubusError ? ERRORS[codeOf(error) ?? 'INTERNAL'].kind : undefined
   return kind === 'usage' ? 2 : kind === 'system' ? 3 : 1
 }
 
@@ -67,6 +67,7 @@ async function live(
 
   await using bus = await connectBus(await connectionFor(options.name, environment), id)
   const publishers: Publisher[] = []
+  let heartbeat: Heartbeat | undefined
   const actor: Actor = {
     name: options.name,
     id,
@@ -82,16 +83,18 @@ async function live(
       publishers.push(publisher)
       return publisher
     },
+    beat: () => heartbeat?.beat(),
     bury: deadLetters(bus.nc, id, log),
     stopping: stopping.signal,
     stop,
   }
   void logBusErrors(actor)
-  using heartbeat = startHeartbeat(actor)
+  using beating = startHeartbeat(actor)
+  heartbeat = beating
   heartbeat.say('starting')
   const running = await Promise.race([options.start(actor), aborted(deadline.signal)])
   if (running === undefined) return
-  heartbeat.say('ready', running.pools)
+  heartbeat.say('ready', running)
   log.info('ready')
   await aborted(stopping.signal)
   heartbeat.say('draining')

@@ -5,6 +5,7 @@ import { dirname, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BuildFailure, type BuildOptions, type BuildResult, build, type Plugin, stop } from 'esbuild'
 import { QubusError } from '../contract/errors.ts'
+import { nativeAddOns } from './native-add-ons.ts'
 
 export type Bundle = {
   /** JavaScript with an inline source map whose sources are relative to {@link sourceRoot}. */
@@ -19,25 +20,44 @@ const MARK = '\n//# sourceMappingURL=data:application/json;base64,'
 
 /**
  * Bundles the flow file at `path`.
+ * @param seen gets the paths of what it is made of, packages and Qubus aside; also when it fails.
  * @throws QubusError `BUNDLE_FAILED` with file, line and column of what is wrong.
  */
-export async function bundleFlowFile(path: string): Promise<Bundle> {
+export async function bundleFlowFile(path: string, seen?: Set<string>): Promise<Bundle> {
   const file = resolve(path)
+  seen?.add(file)
   const found = await stat(file).catch(() => undefined)
-  if (!found?.isFile()) throw new QubusError('BUNDLE_FAILED', `${path}: there is no such file`)
-  const sourceRoot = dirname(file)
-  const [code, map] = await compile(file, sourceRoot)
+  if (found === undefined) throw new QubusError('BUNDLE_FAILED', `${path}: there is no such file`)
+  if (!found.isFile()) throw new QubusError('BUNDLE_FAILED', `${path}: it is no file: name a flow file in it`)
+  return bundleEntry(`export * as file from ${JSON.stringify(file)}\n`, dirname(file), seen)
+}
+
+/** Bundles a graph, which has no code of its own: its circuits are in it. @param sourceRoot where it was read. */
+export function bundleGraph(document: unknown, sourceRoot: string): Promise<Bundle> {
+  const text = JSON.stringify(JSON.stringify(document))
+  return bundleEntry(
+    `import { graphFlow } from 'qubus:graph'\nexport const file = { default: graphFlow(JSON.parse(${text})) }\n`,
+    sourceRoot,
+  )
+}
+
+async function bundleEntry(entry: string, sourceRoot: string, seen?: Set<string>): Promise<Bundle> {
+  const [code, map] = await compile(entry, sourceRoot, seen)
   const bytes = new TextEncoder().encode(
     `${code + MARK + Buffer.from(portable(map, sourceRoot)).toString('base64')}\n`,
   )
   return { bytes, hash: hash('sha256', bytes), sourceRoot }
 }
 
-async function compile(file: string, sourceRoot: string): Promise<[code: string, map: string]> {
+async function compile(
+  entry: string,
+  sourceRoot: string,
+  seen: Set<string> | undefined,
+): Promise<[code: string, map: string]> {
   try {
     const result = await buildOnce({
       stdin: {
-        contents: `export * as file from ${JSON.stringify(file)}\nexport { registry } from 'qubus:registry'\n`,
+        contents: `${entry}export { registry } from 'qubus:registry'\n`,
         resolveDir: sourceRoot,
         sourcefile: 'qubus-entry.js',
       },
@@ -59,19 +79,29 @@ async function compile(file: string, sourceRoot: string): Promise<[code: string,
       banner: {
         js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire('file:///');",
       },
-      plugins: [resolveOurs],
+      plugins: [...(seen === undefined ? [] : [seeFiles(seen, sourceRoot)]), resolveOurs, nativeAddOns],
     })
     const text = (suffix: string) =>
       result.outputFiles?.find((each) => each.path.endsWith(suffix))?.text ?? ''
     return [namedPortably(text('.mjs'), Object.keys(result.metafile?.inputs ?? {}), sourceRoot), text('.map')]
   } catch (cause) {
-    const messages = (cause as BuildFailure).errors
-      ?.slice(0, 5)
-      .map(({ text, location }) =>
-        location ? `${location.file}:${location.line}:${location.column + 1}: ${text}` : text,
-      )
+    const messages = (cause as BuildFailure).errors?.slice(0, 5).map(({ text, location }) => {
+      const said = text + adviceOn(text)
+      return location ? `${location.file}:${location.line}:${location.column + 1}: ${said}` : said
+    })
     throw new QubusError('BUNDLE_FAILED', messages?.join('\n') ?? (cause as Error).message, { cause })
   }
+}
+
+function adviceOn(text: string): string {
+  const missing = /^Could not resolve "([^"]+)"/.exec(text)?.[1]
+  if (missing === undefined) return ''
+  if (/^[./]/.test(missing)) return ': there is no such file'
+  const name = missing
+    .split('/')
+    .slice(0, missing.startsWith('@') ? 2 : 1)
+    .join('/')
+  return `: install it where the flow file is (npm install ${name})`
 }
 
 let building = 0
@@ -86,6 +116,21 @@ async function buildOnce(options: BuildOptions): Promise<BuildResult> {
   }
 }
 
+// What is not there yet counts, too: it may come.
+function seeFiles(seen: Set<string>, sourceRoot: string): Plugin {
+  const see = (path: string): undefined => {
+    const ours = path.startsWith(PROJECT + sep) && !path.startsWith(sourceRoot + sep)
+    if (!ours && !path.includes(`${sep}node_modules${sep}`)) seen.add(path)
+  }
+  return {
+    name: 'qubus-seen',
+    setup(builder) {
+      builder.onResolve({ filter: /^\.{1,2}\// }, ({ path, resolveDir }) => see(resolve(resolveDir, path)))
+      builder.onLoad({ filter: /./, namespace: 'file' }, ({ path }) => see(path))
+    },
+  }
+}
+
 // A flow file may lie anywhere: `qubus` and `zod` need not be installed beside it.
 const resolveOurs: Plugin = {
   name: 'qubus',
@@ -93,6 +138,9 @@ const resolveOurs: Plugin = {
     builder.onResolve({ filter: /^qubus$/ }, () => ({ path: resolve(PROJECT, 'shared/flow/index.ts') }))
     builder.onResolve({ filter: /^qubus:registry$/ }, () => ({
       path: resolve(PROJECT, 'shared/flow/registry.ts'),
+    }))
+    builder.onResolve({ filter: /^qubus:graph$/ }, () => ({
+      path: resolve(PROJECT, 'shared/graph/graph-flow.ts'),
     }))
     builder.onResolve({ filter: /^qubus\// }, ({ path }) => ({
       errors: [{ text: `${path} can't be used in flow code: it talks to the system from outside` }],

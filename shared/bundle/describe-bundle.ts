@@ -5,10 +5,15 @@ import { join } from 'node:path'
 import { fillTemplate } from '../flow/template.ts'
 import { writeBundle } from './bundle-cache.ts'
 import type { Bundle } from './bundle-flow-file.ts'
+import { inputSchemaOf } from './input-schema.ts'
 import { findFlow, type LoadedBundle, loadBundle, validateParams } from './loaded-bundle.ts'
 
 export type BundledFlow = { name: string; export?: string; isDefault: boolean; timeoutSeconds?: number }
-export type BundleDescription = { flows: BundledFlow[] }
+export type BundleDescription = {
+  flows: BundledFlow[]
+  /** What it exports that is no flow, and what that is: `a function`. */
+  others?: Record<string, string>
+}
 
 /** The flows of a bundle. @throws QubusError `BUNDLE_FAILED`. */
 export async function describeBundle(bundle: Bundle): Promise<BundleDescription> {
@@ -28,7 +33,26 @@ export async function describeBundle(bundle: Bundle): Promise<BundleDescription>
         : { timeoutSeconds: definition.options.timeoutSeconds }),
     }
   })
-  return { flows }
+  const others = exported
+    .filter(([, value]) => (value as { definition?: unknown } | null | undefined)?.definition === undefined)
+    .map(([name, value]): [string, string] => [name, kindOf(value)])
+  return { flows, ...(others.length === 0 ? {} : { others: Object.fromEntries(others) }) }
+}
+
+function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}
+
+/** What each flow's parameters must be, by the flow's name, for those that say so. @throws QubusError `BUNDLE_FAILED`. */
+export async function describeInputs(bundle: Bundle): Promise<Map<string, Record<string, unknown>>> {
+  const { flows } = (await load(bundle)).registry
+  const inputs = new Map<string, Record<string, unknown>>()
+  for (const definition of flows.values()) {
+    const schema = inputSchemaOf(definition)
+    if (schema !== undefined) inputs.set(definition.name, schema)
+  }
+  return inputs
 }
 
 /** @throws QubusError `UNKNOWN_FLOW` or `BUNDLE_FAILED`. */

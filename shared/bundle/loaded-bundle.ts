@@ -2,23 +2,63 @@
 import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
 import { QubusError } from '../contract/errors.ts'
+import { authorPlace, firstPlace } from '../flow/author-place.ts'
 import type { FlowDefinition } from '../flow/flow.ts'
 import type { Registry } from '../flow/registry.ts'
 
 export type LoadedBundle = { registry: Registry; file: Record<string, unknown> }
 
-/** Imports a bundle file. @throws QubusError `BUNDLE_FAILED` when its code throws while it loads. */
+/** Imports a bundle file. @throws QubusError `BUNDLE_FAILED` with file and line when its code throws while it loads. */
 export async function loadBundle(path: string): Promise<LoadedBundle> {
+  using _ = withAuthorsFrames()
   try {
-    const module = (await import(pathToFileURL(path).href)) as Partial<LoadedBundle>
+    const module = (await orNever(import(pathToFileURL(path).href))) as Partial<LoadedBundle>
     if (!module.registry || !module.file) throw new Error('it is not a Qubus bundle')
     return module as LoadedBundle
   } catch (cause) {
     // Code may throw anything.
-    const what =
-      cause instanceof Error ? `${cause.name}: ${cause.message}${whereIn(cause.stack)}` : inspect(cause)
-    throw new QubusError('BUNDLE_FAILED', `the flow file failed while it was loaded: ${what}`, { cause })
+    const [what, stack] =
+      cause instanceof Error ? [`${cause.name}: ${cause.message}`, cause.stack] : [inspect(cause), undefined]
+    const [first, place = first] = [firstPlace(stack), authorPlace(stack)]
+    const at = place === undefined ? '' : `${place}: `
+    const within = first !== place && first?.includes('/node_modules/') ? ` (at ${first})` : ''
+    throw new QubusError('BUNDLE_FAILED', `${at}the flow file failed while it was loaded: ${what}${within}`, {
+      cause,
+    })
   }
+}
+
+let loading = 0
+let before = { sourceMaps: false, frames: 0 }
+/** Through packages that import packages. */
+const FRAMES = 50
+
+// A module's map is kept only if maps are wanted when it is loaded; the program around may not want them.
+function withAuthorsFrames(): Disposable {
+  if (loading++ === 0) before = { sourceMaps: process.sourceMapsEnabled, frames: Error.stackTraceLimit }
+  process.setSourceMapsEnabled(true)
+  Error.stackTraceLimit = FRAMES
+  return {
+    [Symbol.dispose]() {
+      if (--loading > 0) return
+      process.setSourceMapsEnabled(before.sourceMaps)
+      Error.stackTraceLimit = before.frames
+    },
+  }
+}
+
+// What waits for nothing that could still happen would end the process without a word.
+function orNever<T>(promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onIdle = (): void => {
+      const error = new Error('an await at its top level never comes to an end')
+      // It is not here that it happened.
+      error.stack = ''
+      reject(error)
+    }
+    process.once('beforeExit', onIdle)
+    promise.then(resolve, reject).finally(() => process.off('beforeExit', onIdle))
+  })
 }
 
 /** The flow called `name`. @throws QubusError `UNKNOWN_FLOW` listing what there is. */
@@ -48,9 +88,4 @@ export async function validateParams(flow: FlowDefinition, params: unknown): Pro
     ok: false,
     message: `the parameters of flow ${JSON.stringify(flow.name)} don't fit: ${issues.join('; ')}`,
   }
-}
-
-function whereIn(stack: string | undefined): string {
-  const line = stack?.split('\n').find((each) => each.trimStart().startsWith('at '))
-  return line === undefined ? '' : ` (${line.trim()})`
 }

@@ -1,6 +1,8 @@
 /** One connection to the broker: dials out, and again for ever. */
 import { connect, type NatsConnection } from '@nats-io/transport-node'
 import { QubusError } from '../contract/errors.ts'
+import { dialDespiteClock } from './clock-step.ts'
+import { nextEpoch } from './epoch.ts'
 
 export type BusAddress = { url: string; user: string; password: string }
 
@@ -68,7 +70,14 @@ async function dial(
 }
 
 async function watchReconnects(nc: NatsConnection, callbacks: Set<() => void>): Promise<void> {
+  let down: Disposable | undefined
   for await (const status of nc.status()) {
-    if (status.type === 'reconnect') for (const callback of [...callbacks]) callback()
+    if (status.type === 'disconnect') down ??= dialDespiteClock(nc)
+    if (status.type === 'disconnect' || status.type === 'reconnect') nextEpoch(nc)
+    if (status.type !== 'reconnect') continue
+    down?.[Symbol.dispose]()
+    down = undefined
+    for (const callback of [...callbacks]) callback()
   }
+  down?.[Symbol.dispose]()
 }

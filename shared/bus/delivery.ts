@@ -1,5 +1,7 @@
 /** One delivered message: what it is, and the verbs that answer it. */
 import type { Msg, NatsConnection } from '@nats-io/transport-node'
+import { UNSYNCED } from '../contract/streams.ts'
+import { epochOf } from './epoch.ts'
 
 export type Delivery = {
   subject: string
@@ -40,6 +42,7 @@ class BusDelivery implements Delivery {
   readonly #nc: NatsConnection
   readonly #message: Msg
   readonly #reply: string
+  readonly #epoch: number
 
   constructor(nc: NatsConnection, message: Msg, reply: string) {
     const tokens = reply.split('.')
@@ -53,14 +56,17 @@ class BusDelivery implements Delivery {
     this.#nc = nc
     this.#message = message
     this.#reply = reply
+    this.#epoch = epochOf(nc)
   }
 
   get headers(): Msg['headers'] {
     return this.#message.headers
   }
 
+  // What is not acked is delivered again, and found done.
   ack(): void {
-    this.#answer('+ACK')
+    if (this.#epoch === epochOf(this.#nc) || !UNSYNCED.has(this.#reply.split('.', 3)[2] ?? ''))
+      this.#answer('+ACK')
   }
 
   working(): void {

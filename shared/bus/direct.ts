@@ -1,7 +1,8 @@
 /** Reads from a stream by subject, without a consumer. */
-import { createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node'
+import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/transport-node'
 import { QubusError } from '../contract/errors.ts'
 import type { BLOB_BUCKET, REGISTRY_BUCKET, StreamName } from '../contract/streams.ts'
+import { muxOf } from './mux.ts'
 
 /** Our streams, and those behind the registry and the blobs. */
 export type ReadableStreamName = StreamName | `KV_${typeof REGISTRY_BUCKET}` | `OBJ_${typeof BLOB_BUCKET}`
@@ -18,6 +19,39 @@ export async function readLast(
   subject: string,
 ): Promise<Stored | undefined> {
   const found = await directGet(nc, stream, { last_by_subj: subject })
+  return found[0]
+}
+
+/** The message at that place of the stream; undefined when there is none any more. */
+export async function readAt(
+  nc: NatsConnection,
+  stream: ReadableStreamName,
+  sequence: number,
+): Promise<Stored | undefined> {
+  return (await directGet(nc, stream, { seq: sequence }))[0]
+}
+
+/** The headers of the last message on `subject`, the broker's own among them (`Nats-Time-Stamp`, …). */
+export async function readLastHeaders(
+  nc: NatsConnection,
+  stream: ReadableStreamName,
+  subject: string,
+): Promise<MsgHdrs | undefined> {
+  const question = JSON.stringify({ last_by_subj: subject })
+  const reply = await muxOf(nc).request(`$JS.API.DIRECT.GET.${stream}`, question, undefined, IDLE_MS)
+  if (reply === undefined)
+    throw new QubusError('UNREACHABLE', `the broker did not answer a read of ${stream} in time`)
+  return reply.headers?.code === 404 ? undefined : reply.headers
+}
+
+/** The first message on `subject` (wildcards allowed) from sequence `from` on, or undefined. */
+export async function readNext(
+  nc: NatsConnection,
+  stream: ReadableStreamName,
+  subject: string,
+  from: number,
+): Promise<Stored | undefined> {
+  const found = await directGet(nc, stream, { next_by_subj: subject, seq: from })
   return found[0]
 }
 
@@ -70,39 +104,25 @@ function directGet(
   const batched = 'multi_last' in request || 'batch' in request
   return new Promise((resolve, reject) => {
     const found: Stored[] = []
-    const inbox = createInbox((nc as unknown as { options: { inboxPrefix?: string } }).options.inboxPrefix)
-    const finish = (error?: unknown) => {
-      clearTimeout(timer)
-      // The connection may have been closed meanwhile; there is nothing to give back then.
-      try {
-        subscription.unsubscribe()
-      } catch {}
-      if (error === undefined) resolve(found)
-      else reject(error)
-    }
-    const onIdle = () =>
-      finish(new QubusError('UNREACHABLE', `the broker did not answer a read of ${stream} in time`))
-    let timer = setTimeout(onIdle, IDLE_MS)
-    const subscription = nc.subscribe(inbox, {
-      callback: (error, message) => {
-        if (error) return finish(error)
-        const code = message.headers?.code ?? 0
-        if (code === 404 || code === 204) return finish()
-        if (code !== 0 || !message.headers) {
-          const why = message.headers?.description ?? 'no responders'
-          return finish(new QubusError('UNREACHABLE', `a read of ${stream} was refused: ${code} ${why}`))
-        }
+    muxOf(nc).requestMany(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(request), IDLE_MS, (message) => {
+      const code = message?.headers?.code ?? 0
+      if (message === undefined)
+        reject(new QubusError('UNREACHABLE', `the broker did not answer a read of ${stream} in time`))
+      else if (code === 404 || code === 204) resolve(found)
+      else if (code !== 0 || !message.headers)
+        reject(
+          new QubusError(
+            'UNREACHABLE',
+            `a read of ${stream} was refused: ${code} ${message.headers?.description ?? 'no responders'}`,
+          ),
+        )
+      else {
         found.push(toStored(message))
-        if (!batched) return finish()
-        clearTimeout(timer)
-        timer = setTimeout(onIdle, IDLE_MS)
-      },
+        if (batched) return true
+        resolve(found)
+      }
+      return false
     })
-    try {
-      nc.publish(`$JS.API.DIRECT.GET.${stream}`, JSON.stringify(request), { reply: inbox })
-    } catch (error) {
-      finish(error)
-    }
   })
 }
 

@@ -25,6 +25,8 @@ export type Feed = {
   ready: Promise<void>
   /** Last sequence handled. */
   readonly position: number
+  /** Listens to other subjects from here on; resolves when it does. What they had before is not given. */
+  refilter(filters: string[]): Promise<void>
   /** Gives nothing more, and removes the consumer. */
   stop(): void
 }
@@ -37,8 +39,9 @@ export function openFeed(bus: Bus, options: FeedOptions): Feed {
 }
 
 class OrderedFeed implements Feed {
-  readonly #made = Promise.withResolvers<void>()
+  #made = Promise.withResolvers<void>()
   readonly ready = this.#made.promise
+  #filters: string[]
   readonly #bus: Bus
   readonly #options: FeedOptions
   readonly #window: number
@@ -58,6 +61,7 @@ class OrderedFeed implements Feed {
   constructor(bus: Bus, options: FeedOptions) {
     this.#bus = bus
     this.#options = options
+    this.#filters = options.filters
     this.#window = options.window ?? 4000
     this.#lastSeen = options.from === 'new' ? -1 : options.from - 1
     this.#handled = this.#lastSeen
@@ -71,6 +75,17 @@ class OrderedFeed implements Feed {
     return this.#handled
   }
 
+  refilter(filters: string[]): Promise<void> {
+    this.#filters = filters
+    const old = this.#consumer
+    this.#made.resolve()
+    this.#made = Promise.withResolvers<void>()
+    void this.#open().then(() => {
+      if (old !== '' && old !== this.#consumer) this.#remove(old)
+    })
+    return this.#made.promise
+  }
+
   stop(): void {
     this.#stopped = true
     this.#generation++
@@ -78,8 +93,11 @@ class OrderedFeed implements Feed {
     clearInterval(this.#timer)
     this.#forget()
     this.#puller?.stop()
-    if (this.#consumer)
-      void this.#api(`CONSUMER.DELETE.${this.#options.stream}.${this.#consumer}`, '').catch(() => {})
+    if (this.#consumer) this.#remove(this.#consumer)
+  }
+
+  #remove(consumer: string): void {
+    void this.#api(`CONSUMER.DELETE.${this.#options.stream}.${consumer}`, '').catch(() => {})
   }
 
   async #open(): Promise<void> {
@@ -109,7 +127,8 @@ class OrderedFeed implements Feed {
   }
 
   async #create(): Promise<string> {
-    const { stream, filters, headersOnly } = this.#options
+    const { stream, headersOnly } = this.#options
+    const filters = this.#filters
     const name = `feed-${nuid.next()}`
     const fresh = this.#lastSeen < 0
     const config = {

@@ -8,7 +8,8 @@ import { CE } from '../contract/event.ts'
 /** Lines of `Key: value`, each ended by CR LF. */
 export type HeaderLines = string
 
-export const EXPECT_ABSENT = 'Nats-Expected-Last-Subject-Sequence'
+/** With 0: there must be none yet. */
+export const EXPECT_SEQUENCE = 'Nats-Expected-Last-Subject-Sequence'
 export const CONTENT_TYPE = 'Content-Type'
 
 /** One header. @throws TypeError when the value would break the line. */
@@ -21,9 +22,32 @@ export type CloudAttributes = { type: string; id: string; source: string; time: 
 
 /** CloudEvents 1.0 attributes in NATS' binary form. `time` is in Unix milliseconds. */
 export function cloudHeaders({ type, id, source, time, step }: CloudAttributes): HeaderLines {
-  const lines = `${CE.specversion}: 1.0\r\n${CE.type}: ${type}\r\n${CE.id}: ${id}\r\n${CE.source}: ${source}\r\n${CE.time}: ${new Date(time).toISOString()}\r\n`
-  // A header's value is one line of latin text; a step may be called anything.
-  return step === undefined ? lines : lines + headerLine(CE.step, encodeURI(step.toWellFormed()))
+  const lines = `${CE.specversion}: 1.0\r\n${CE.type}: ${type}\r\n${CE.id}: ${id}\r\n${CE.source}: ${source}\r\n${CE.time}: ${isoTime(time)}\r\n`
+  return step === undefined ? lines : lines + stepLine(step)
+}
+
+// Thousands of records carry the same millisecond, and the same name.
+let lastTime = 0
+let lastIso = ''
+
+function isoTime(time: number): string {
+  if (time !== lastTime) {
+    lastIso = new Date(time).toISOString()
+    lastTime = time
+  }
+  return lastIso
+}
+
+let lastStep = ''
+let lastStepLine = ''
+
+// A header's value is one line of latin text; a step may be called anything.
+function stepLine(step: string): HeaderLines {
+  if (step !== lastStep || lastStepLine === '') {
+    lastStepLine = headerLine(CE.step, encodeURI(step.toWellFormed()))
+    lastStep = step
+  }
+  return lastStepLine
 }
 
 /** What the client's publish takes: it asks its headers for nothing but their encoded form. */

@@ -18,8 +18,9 @@ export type PullerOptions = {
   onGone?(): void
 }
 
-// Above this, a frozen client's open requests would swallow redeliveries for long.
-const EXPIRES_MS = 5_000
+// Above this, a frozen client's open requests would swallow redeliveries for long. One who was given nothing asks less
+// often: a coordinator alone pulls from 32 queues.
+const EXPIRES_MS = { busy: 5_000, idle: 10_000 }
 const GRACE_MS = 2_000
 
 export class Puller {
@@ -32,6 +33,9 @@ export class Puller {
   /** Asked for and not delivered, by the reply subject of each request. */
   #requests = new Map<string, { left: number; until: number }>()
   #asked = 0
+  /** Nothing came for as long as the last request was open. */
+  #idle = false
+  #came = false
   #counter = 0
   #arrived: Delivery[] = []
   readonly #gather = gather(() => this.#hand())
@@ -54,7 +58,8 @@ export class Puller {
     // Topping up one by one would cost a request a message.
     if (wanted <= 0 || (this.#asked > 0 && wanted < this.#asked)) return
     const reply = `${this.#inbox}.${++this.#counter}`
-    const request = { batch: wanted, expires: EXPIRES_MS * 1e6 }
+    const expires = this.#idle ? EXPIRES_MS.idle : EXPIRES_MS.busy
+    const request = { batch: wanted, expires: expires * 1e6 }
     try {
       this.#bus.nc.publish(
         `$JS.API.CONSUMER.MSG.NEXT.${this.#options.stream}.${this.#options.consumer}`,
@@ -64,7 +69,7 @@ export class Puller {
     } catch {
       return
     }
-    this.#requests.set(reply, { left: wanted, until: performance.now() + EXPIRES_MS + GRACE_MS })
+    this.#requests.set(reply, { left: wanted, until: performance.now() + expires + GRACE_MS })
     this.#asked += wanted
   }
 
@@ -92,6 +97,8 @@ export class Puller {
   #receive(message: Msg): void {
     const delivery = toDelivery(this.#bus.nc, message)
     if (delivery === undefined) return this.#status(message.subject, message.headers?.code ?? 0)
+    this.#came = true
+    this.#idle = false
     this.#count()
     this.#arrived.push(delivery)
     this.#gather()
@@ -121,7 +128,11 @@ export class Puller {
       this.#requests.delete(reply)
       this.#asked -= request.left
     }
-    if (code === 404 || code === 408) return this.more()
+    if (code === 404 || code === 408) {
+      this.#idle = !this.#came
+      this.#came = false
+      return this.more()
+    }
     // 409: the consumer was deleted or something else ended the request; 503: nobody answers.
     if (code === 409 || code === 503) this.#options.onGone?.()
     setTimeout(() => this.more(), 250).unref()

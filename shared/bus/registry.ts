@@ -38,31 +38,54 @@ export type RegistryWatch = RegistryView &
     ready: Promise<void>
   }
 
+/** How often it is looked whether somebody went silent. */
+const LOOK_MS = 2_000
+/** A listing all the same, should a heartbeat have been missed. */
+const LIST_MS = 30_000
+
 /**
- * Keeps a view of the registry: heartbeats are heard live, and a full listing every few seconds and after each
- * reconnect finds what went silent, since expiry markers can be missing.
+ * Keeps a view of the registry: heartbeats are heard live. A full listing at first, after each reconnect, now and then,
+ * and when somebody went silent: markers of what expired can be missing.
  * @param onChange called after every listing and whenever an entry is new or changed.
  */
 export function watchRegistry(bus: Bus, onChange: (view: RegistryView) => void): RegistryWatch {
   const view: RegistryView = { actors: new Map(), vqpus: new Map() }
-  const heard = new Map<string, number>()
+  /** By subject: what it said last, and when. Most heartbeats say the same as the one before. */
+  const heard = new Map<string, { at: number; data: Uint8Array }>()
+  let listedAt = Number.NEGATIVE_INFINITY
   const subscription = bus.nc.subscribe(`${PREFIX}>`, {
-    callback: (error, message) => {
+    callback: (error, { subject, data }) => {
       if (error) return
-      heard.set(message.subject, performance.now())
-      place(view, message.subject, message.data)
+      const before = heard.get(subject)
+      if (data.length === 0) heard.delete(subject)
+      else heard.set(subject, { at: performance.now(), data: Uint8Array.from(data) })
+      if (before !== undefined && Buffer.compare(before.data, data) === 0) return
+      place(view, subject, data)
       onChange(view)
     },
   })
   const list = async (): Promise<void> => {
+    listedAt = performance.now()
     const listed = await readRegistry(bus.nc).catch(() => undefined)
     if (listed === undefined) return
-    const recent = (subject: string) => performance.now() - (heard.get(PREFIX + subject) ?? -1e9) < 2_000
+    const recent = (id: string) => performance.now() - (heard.get(PREFIX + id)?.at ?? -1e9) < LOOK_MS
     merge(view.actors, listed.actors, (id) => recent(`actor.${id}`))
     merge(view.vqpus, listed.vqpus, (id) => recent(`vqpu.${id}`))
+    for (const subject of heard.keys()) if (!isIn(view, subject)) heard.delete(subject)
     onChange(view)
   }
-  const timer = setInterval(() => void list(), 2_000)
+  const look = (): void => {
+    const now = performance.now()
+    const silent = (noun: string, id: string) =>
+      now - (heard.get(`${PREFIX}${noun}.${id}`)?.at ?? -1e9) > REGISTRY_TTL_SECONDS * 1000
+    if (
+      now - listedAt > LIST_MS ||
+      [...view.actors.keys()].some((id) => silent('actor', id)) ||
+      [...view.vqpus.keys()].some((id) => silent('vqpu', id))
+    )
+      void list()
+  }
+  const timer = setInterval(look, LOOK_MS)
   timer.unref()
   const forget = bus.onReconnect(() => void list())
   return {
@@ -81,9 +104,18 @@ function merge<T>(into: Map<string, T>, from: Map<string, T>, keep: (id: string)
   for (const [id, entry] of from) if (!into.has(id) || !keep(id)) into.set(id, entry)
 }
 
+function parseSubject(subject: string): { noun: string; id: string } {
+  const [noun = '', ...rest] = subject.slice(PREFIX.length).split('.')
+  return { noun, id: rest.join('.') }
+}
+
+function isIn({ actors, vqpus }: RegistryView, subject: string): boolean {
+  const { noun, id } = parseSubject(subject)
+  return (noun === 'actor' ? actors : vqpus).has(id)
+}
+
 function place(view: RegistryView, subject: string, data: Uint8Array): void {
-  const [noun, ...rest] = subject.slice(PREFIX.length).split('.')
-  const id = rest.join('.')
+  const { noun, id } = parseSubject(subject)
   const schema = noun === 'actor' ? ActorEntry : noun === 'vqpu' ? VqpuEntry : undefined
   if (schema === undefined) return
   const entry = data.length === 0 ? undefined : schema.safeParse(tryUnpack(data)).data

@@ -1,11 +1,18 @@
 /** `qubus/client`. */
 
+export { CancelledError, codeOf, QubusError, StepError, TerminalError } from '../contract/errors.ts'
 export type { Cancellation } from './cancel.ts'
 export { type Client, connect } from './client.ts'
+export type { DeadOptions, DeadView } from './dead-letters.ts'
 export type { EventOptions } from './events.ts'
+export type { LimitView } from './limits.ts'
 export type { LogOptions, RunLogLine } from './log-lines.ts'
 export type { RunOutcome, WaitOptions } from './outcome.ts'
+export type { FlowView, Publication } from './published-flows.ts'
 export type { RunRequest } from './request.ts'
+export type { Retry, RetryOptions } from './retry-run.ts'
 export type { RunOptions } from './run-flow.ts'
+export type { ScheduleOptions, ScheduleView } from './schedules.ts'
 export type { ConnectOptions } from './session.ts'
+export type { SignalScope, SignalView } from './signals.ts'
 export type { JobView, SystemStatus } from './status.ts'

@@ -21,7 +21,7 @@ export async function listQueued({ bus }: Session): Promise<RunSummary[]> {
     const run = lastToken(stored.subject)
     const request = FlowRequest.safeParse(unpackRequest(stored.data)).data
     if (request === undefined || begun.has(record(run).requested)) return []
-    const { flow, project, user, tags, parent, requestedAt } = request
+    const { flow, project, user, tags, parent, resumes, schedule, requestedAt } = request
     return [
       {
         run,
@@ -32,6 +32,8 @@ export async function listQueued({ bus }: Session): Promise<RunSummary[]> {
         user,
         tags,
         parent: parent?.run,
+        resumes,
+        schedule: schedule?.name,
         steps: 0,
         requestedAt: requestedAt ?? Date.parse(stored.time),
       },

@@ -1,12 +1,16 @@
-/** From a flow file, or the name of a built-in flow, to the result. */
+/** From a flow file, or the name of a published or built-in flow, to the result. */
 
 import { waitForResult } from './outcome.ts'
 import { prepareFlow } from './prepare-flow.ts'
+import { assertKnownFlow } from './published-flows.ts'
 import type { RunRequest } from './request.ts'
 import { sendRequest } from './request.ts'
 import type { Session } from './session.ts'
 
-export type RunOptions = Pick<RunRequest, 'run' | 'project' | 'priority' | 'tags' | 'pool'> & {
+export type RunOptions = Pick<
+  RunRequest,
+  'run' | 'project' | 'priority' | 'tags' | 'pool' | 'timeoutSeconds' | 'user'
+> & {
   signal?: AbortSignal
 }
 
@@ -18,6 +22,7 @@ export async function runFlow(
 ): Promise<unknown> {
   const { signal, ...rest } = options
   const prepared = await prepareFlow(flow, params)
-  const run = await sendRequest(session, { ...rest, ...prepared, params })
+  if (prepared.bundle === undefined) await assertKnownFlow(session, prepared.flow)
+  const run = await sendRequest(session, { ...rest, ...prepared })
   return waitForResult(session, run, signal === undefined ? {} : { signal })
 }

@@ -1,4 +1,4 @@
-/** What the broker knows of a run: queued, running, or ended. */
+/** What is known of a run: queued, running, or ended. The broker says so, and result storage of a run that it has forgotten. */
 import type { NatsConnection } from '@nats-io/transport-node'
 import { readLast, readLastOf } from '../bus/direct.ts'
 import { DeadLetter } from '../contract/dead-letter.ts'
@@ -7,8 +7,9 @@ import type { Failure } from '../contract/failure.ts'
 import { FlowRequest } from '../contract/flow-request.ts'
 import { CompletedRecord, RequestedRecord } from '../contract/run-record.ts'
 import { STREAM } from '../contract/streams.ts'
-import { record, subject } from '../contract/subjects.ts'
+import { filter, record, subject } from '../contract/subjects.ts'
 import { decode, unpack } from '../wire/message.ts'
+import { ask } from './query.ts'
 import type { Session } from './session.ts'
 
 export type KnownRun =
@@ -18,12 +19,13 @@ export type KnownRun =
   | { state: 'refused'; flow: string; error: Failure; at: number }
   | { state: 'ended'; flow: string; requested: RequestedRecord | undefined; completed: CompletedRecord }
 
-/** Undefined when the broker has never heard of the run, or has forgotten it. */
-export async function findRun({ bus }: Session, run: string): Promise<KnownRun | undefined> {
+/** Undefined when nobody has ever heard of the run. @throws QubusError `UNREACHABLE` also when only storage knows it, and does not answer. */
+export async function findRun(session: Session, run: string): Promise<KnownRun | undefined> {
+  const { bus } = session
   const log = record(run)
   // The request first: it leaves its stream only after the log has its records.
-  const queued = await readLast(bus.nc, STREAM.flows, subject.flow(run))
-  const found = await readLastOf(bus.nc, STREAM.runs, [log.requested, log.completed, log.cancel])
+  const queued = await readLast(bus.nc, STREAM.flows, filter.flowAnyShard(run))
+  const found = await readLastOf(bus.nc, STREAM.runs, [log.requested, log.completed, log.cancel, log.retired])
   const at = (name: string) => found.find((stored) => stored.subject === name)
   const [taken, ended] = [at(log.requested), at(log.completed)]
   const requested = taken && decode(RequestedRecord, taken.data)
@@ -31,12 +33,24 @@ export async function findRun({ bus }: Session, run: string): Promise<KnownRun |
   const flow = requested?.flow ?? queuedFlow(queued?.data)
   if (ended) return { state: 'ended', flow, requested, completed: decode(CompletedRecord, ended.data) }
   if (requested) return { state: 'running', flow, requested, cancelled }
+  const retired = at(log.retired) !== undefined
+  if (retired) return findStored(session, run)
   if (queued) return { state: 'queued', flow, requestedAt: Date.parse(queued.time), cancelled }
-  return findRefusal(bus.nc, run)
+  const refused = await findRefusal(bus.nc, run)
+  // A system without result storage has nothing to add.
+  return refused ?? findStored(session, run).catch(() => undefined)
+}
+
+/** What result storage says of a run that the broker has forgotten. */
+async function findStored(session: Session, run: string): Promise<KnownRun | undefined> {
+  const { outcome } = await ask(session, 'outcome', { run })
+  if (outcome === null) return undefined
+  const { flow, ...completed } = outcome
+  return { state: 'ended', flow, requested: undefined, completed: { ...completed, writer: 'results' } }
 }
 
 async function findRefusal(nc: NatsConnection, run: string): Promise<KnownRun | undefined> {
-  const buried = await readLast(nc, STREAM.dead, `${subject.dead(STREAM.flows, subject.flow(run))}.*`)
+  const buried = await readLast(nc, STREAM.dead, `${subject.dead(STREAM.flows, filter.flowAnyShard(run))}.*`)
   if (buried === undefined) return undefined
   const { body, error, at } = decode(DeadLetter, buried.data)
   return { state: 'refused', flow: queuedFlow(body), error, at }

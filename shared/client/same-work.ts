@@ -9,7 +9,7 @@ export function sameWork(a: Work, b: Work): boolean {
   return digestOf(a) === digestOf(b)
 }
 
-// A request that a script sent as JSON has its parameters in plain form.
-function digestOf({ flow, bundle, payload, params, digest }: Work): string {
+/** A request that a script sent as JSON has its parameters in plain form. */
+export function digestOf({ flow, bundle, payload, params, digest }: Work): string {
   return digest ?? requestDigest(flow, bundle, payload ?? { inline: encodeValue(params, 'the parameters') })
 }

@@ -1,11 +1,12 @@
 /** The system at a glance: who is alive, which jobs there are, and what waits. */
 import { createInbox } from '@nats-io/transport-node'
 import { z } from 'zod'
-import { type Backlog, backlogOf } from '../bus/consumers.ts'
+import { type Backlog, backlogOf, listConsumers } from '../bus/consumers.ts'
 import { readRegistry } from '../bus/registry.ts'
 import { SHARDS } from '../contract/ids.ts'
 import type { ActorEntry, VqpuEntry } from '../contract/registry.ts'
-import { CONSUMER, STREAM, type StreamName } from '../contract/streams.ts'
+import { PLAIN_SHAPE } from '../contract/shape.ts'
+import { CONSUMER, queueOfConsumer, STREAM, type StreamName } from '../contract/streams.ts'
 import { subject } from '../contract/subjects.ts'
 import { encode, unpack } from '../wire/message.ts'
 import type { Session } from './session.ts'
@@ -23,23 +24,14 @@ export type SystemStatus = {
   actors: ActorEntry[]
   vqpus: VqpuEntry[]
   jobs: JobView[]
-  /** By stream, or stream and pool or device: what is not taken yet, and what is in somebody's hands. */
+  /** By stream, or stream and pool (and shape) or device: what is not taken yet, and what is in somebody's hands. */
   queues: Record<string, Backlog>
 }
 
 export async function readStatus(session: Session): Promise<SystemStatus> {
   const { actors, vqpus } = await readRegistry(session.bus.nc)
   const order = (a: { id: string }, b: { id: string }) => a.id.localeCompare(b.id, 'en', { numeric: true })
-  const pools = new Set([
-    'generic',
-    'cpu',
-    'gpu',
-    ...[...actors.values()].flatMap((actor) => actor.pools ?? []),
-  ])
-  const [jobs, queues] = await Promise.all([
-    readJobs(session),
-    readQueues(session, [...pools], [...vqpus.keys()]),
-  ])
+  const [jobs, queues] = await Promise.all([readJobs(session), readQueues(session, [...vqpus.keys()])])
   return { actors: [...actors.values()].sort(order), vqpus: [...vqpus.values()].sort(order), jobs, queues }
 }
 
@@ -70,17 +62,8 @@ function readJobs({ bus }: Session): Promise<JobView[]> {
   })
 }
 
-async function readQueues(
-  session: Session,
-  pools: string[],
-  devices: string[],
-): Promise<Record<string, Backlog>> {
+async function readQueues(session: Session, devices: string[]): Promise<Record<string, Backlog>> {
   const named: Array<[name: string, StreamName, consumer: string]> = [
-    ...pools.map((pool): [string, StreamName, string] => [
-      `tasks ${pool}`,
-      STREAM.tasks,
-      CONSUMER.tasks(pool),
-    ]),
     ['submissions', STREAM.submissions, CONSUMER.submissions],
     ...['pool-vqpu', ...devices].map((device): [string, StreamName, string] => [
       `circuits ${device}`,
@@ -89,8 +72,12 @@ async function readQueues(
     ]),
     ['allocations vqpu', STREAM.allocations, CONSUMER.allocations('vqpu')],
   ]
-  const queues: Record<string, Backlog> = { flows: await flowBacklog(session) }
-  const found = await Promise.all(named.map(([, stream, consumer]) => look(session, stream, consumer)))
+  const [flows, tasks, ...found] = await Promise.all([
+    flowBacklogs(session),
+    taskBacklogs(session),
+    ...named.map(([, stream, consumer]) => look(session, stream, consumer)),
+  ])
+  const queues: Record<string, Backlog> = { ...flows, ...tasks }
   named.forEach(([name], i) => {
     const backlog = found[i]
     if (backlog) queues[name] = backlog
@@ -98,17 +85,34 @@ async function readQueues(
   return queues
 }
 
-async function flowBacklog(session: Session): Promise<Backlog> {
-  const shards = await Promise.all(
-    Array.from({ length: SHARDS }, (_, shard) => look(session, STREAM.flows, CONSUMER.flows(shard))),
-  )
-  return shards.reduce<Backlog>(
-    (sum, each) => ({
-      waiting: sum.waiting + (each?.waiting ?? 0),
-      running: sum.running + (each?.running ?? 0),
+/** Of each pool, and of each shape of its tasks that is not the plain one: `tasks cpu`, `tasks cpu c4m8192`. */
+async function taskBacklogs({ bus }: Session): Promise<Record<string, Backlog>> {
+  const consumers = await listConsumers(bus.nc, STREAM.tasks).catch(() => [])
+  return Object.fromEntries(
+    consumers.flatMap(({ name, pending, ackPending }) => {
+      const queue = queueOfConsumer(name)
+      if (queue === undefined) return []
+      const { pool, shape } = queue
+      const shown = shape === PLAIN_SHAPE ? `tasks ${pool}` : `tasks ${pool} ${shape}`
+      return [[shown, { waiting: pending, running: ackPending }]]
     }),
-    { waiting: 0, running: 0 },
   )
+}
+
+/** Runs, and sub-flows apart from them: each has a queue a shard. */
+async function flowBacklogs({ bus }: Session): Promise<Record<string, Backlog>> {
+  const consumers = await listConsumers(bus.nc, STREAM.flows).catch(() => [])
+  const sumOf = (nameOf: (shard: number) => string): Backlog => {
+    const names = new Set(Array.from({ length: SHARDS }, (_, shard) => nameOf(shard)))
+    const sum = { waiting: 0, running: 0 }
+    for (const { name, pending, ackPending } of consumers) {
+      if (!names.has(name)) continue
+      sum.waiting += pending
+      sum.running += ackPending
+    }
+    return sum
+  }
+  return { flows: sumOf(CONSUMER.flows), 'sub-flows': sumOf(CONSUMER.childFlows) }
 }
 
 function look(session: Session, stream: StreamName, consumer: string): Promise<Backlog | undefined> {

@@ -15,6 +15,8 @@ export type Pool = {
   /** Tasks, or circuits, that one job runs at once. */
   slots: number
   memoryBytes?: number | undefined
+  /** Of one job; `auto`: all that it finds and no other job has. */
+  gpus: number | 'auto'
   minimumJobs: number
   maximumJobs: number
   /** A job is wanted for every so many commands waiting or running. */

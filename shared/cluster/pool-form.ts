@@ -1,9 +1,9 @@
 /** A pool as Qubus' own cluster files write it. The keys are in snake case, as their neighbours' in dask-jobqueue's form are. */
 import { z } from 'zod'
+import { parseByteSize } from '../contract/byte-size.ts'
 import type { Pool, PoolStarts } from './cluster.ts'
 
 const TOKEN = /^[A-Za-z0-9_-]{1,64}$/
-const MEMORY = /^(\d+(?:\.\d+)?)\s*([KMGT]?)i?B?$/i
 
 const count = (least: number) =>
   z
@@ -12,7 +12,9 @@ const count = (least: number) =>
     .min(least, `write ${least} or more`)
 const seconds = z.number('write a number of seconds').nonnegative('write 0 or more')
 const poolName = z.string('write a name').regex(TOKEN, 'use letters, digits, "_" and "-", at most 64 of them')
-const memory = z.string('write a size such as "4GB"').regex(MEMORY, 'write a size such as "4GB"')
+const memory = z
+  .string('write a size such as "4GB"')
+  .refine((text) => parseByteSize(text) !== undefined, 'write a size such as "4GB"')
 
 export const PoolForm = z.strictObject({
   starts: z.enum(['worker', 'vqpu', 'submitter'], 'write worker, vqpu or submitter'),
@@ -28,6 +30,10 @@ export const PoolForm = z.strictObject({
     .union([count(1), z.literal('auto')], 'write how many tasks run at once, or auto for one a core')
     .default('auto'),
   memory: memory.optional(),
+  /** Of a worker: handed to its tasks one by one. */
+  gpus: z
+    .union([count(0), z.literal('auto')], 'write a number of GPUs, or auto for all there are')
+    .optional(),
   minimum_jobs: count(0).default(0),
   maximum_jobs: count(0).default(1),
   load_per_job: count(1).optional(),
@@ -41,7 +47,7 @@ export type FormProblem = { key: string; message: string }
 /** What the schema can't say of one key alone. */
 export function poolProblems(form: PoolForm): FormProblem[] {
   const problems: FormProblem[] = []
-  const { starts, serves, engine, minimum_jobs, maximum_jobs } = form
+  const { starts, serves, engine, gpus, minimum_jobs, maximum_jobs } = form
   if (serves && starts !== 'worker')
     problems.push({
       key: 'serves',
@@ -51,6 +57,11 @@ export function poolProblems(form: PoolForm): FormProblem[] {
     problems.push({
       key: 'engine',
       message: `only a vqpu has an engine; this pool starts ${starts}: remove the key`,
+    })
+  if (gpus !== undefined && starts !== 'worker')
+    problems.push({
+      key: 'gpus',
+      message: `only a worker hands GPUs to tasks; this pool starts ${starts}: remove the key`,
     })
   if (minimum_jobs > maximum_jobs) {
     problems.push({
@@ -71,7 +82,8 @@ export function toPool(name: string, form: PoolForm, machineCores: number): Pool
     scheduler: form.scheduler,
     cores,
     slots,
-    memoryBytes: form.memory === undefined ? undefined : bytesOf(form.memory),
+    memoryBytes: form.memory === undefined ? undefined : parseByteSize(form.memory),
+    gpus: form.gpus ?? 'auto',
     minimumJobs: form.minimum_jobs,
     maximumJobs: form.maximum_jobs,
     // Circuits are mostly short: a vQPU is worth starting for a handful of them, not for one.
@@ -85,11 +97,4 @@ function startsOf(name: string, form: PoolForm): PoolStarts {
   if (form.starts === 'worker') return { kind: 'worker', serves: form.serves ?? [name] }
   if (form.starts === 'vqpu') return { kind: 'vqpu', engine: form.engine ?? 'embedded' }
   return { kind: 'submitter' }
-}
-
-function bytesOf(text: string): number {
-  const [, number, unit] = MEMORY.exec(text) as unknown as [string, string, string]
-  const power = ['', 'K', 'M', 'G', 'T'].indexOf(unit.toUpperCase())
-  // As dask reads it: GB is 10^9, GiB is 2^30.
-  return Math.floor(Number(number) * (/i/i.test(text) ? 1024 : 1000) ** power)
 }

@@ -6,6 +6,7 @@ import { delimiter, isAbsolute, join, resolve } from 'node:path'
 import { QubusError } from '../contract/errors.ts'
 import { assertToken } from '../contract/ids.ts'
 import { type HomePaths, homePaths } from './home.ts'
+import { parseRetention, type RetentionTimes } from './retention.ts'
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -29,6 +30,8 @@ export type Environment = Readonly<{
   job: string | undefined
   /** `QUBUS_JOB_ENDS_AT`, or Slurm's `SLURM_JOB_END_TIME`, given in Unix seconds: here in milliseconds. */
   jobEndsAt: number | undefined
+  /** `QUBUS_RETENTION`: how long results keeps what. */
+  retention: Readonly<RetentionTimes>
   /** `QUBUS_LOG_LEVEL` */
   logLevel: LogLevel
   /** What the code of flows and tasks gets: everything but our own keys, which lead to credentials. */
@@ -54,6 +57,7 @@ export function readEnvironment(variables: Variables = process.env): Environment
     device: token(variables, 'QUBUS_DEVICE'),
     job: token(variables, 'QUBUS_JOB') ?? token(variables, 'SLURM_JOB_ID'),
     jobEndsAt: unixSeconds(variables, 'QUBUS_JOB_ENDS_AT') ?? unixSeconds(variables, 'SLURM_JOB_END_TIME'),
+    retention: parseRetention(read(variables, 'QUBUS_RETENTION')),
     logLevel: logLevel(variables),
     forTasks: Object.freeze(withoutOurs(variables)),
   })
@@ -70,9 +74,13 @@ function withoutOurs(variables: Variables): Record<string, string> {
 /** What belongs to the host rather than to Qubus: where its programs are, and the user's own folder if there is one. */
 export function readHost(
   variables: Variables = process.env,
-): Readonly<{ searchPath: string[]; userHome: string | undefined }> {
+): Readonly<{ searchPath: string[]; userHome: string | undefined; slurmJob: string | undefined }> {
   const searchPath = (read(variables, 'PATH') ?? '').split(delimiter).filter((folder) => folder !== '')
-  return Object.freeze({ searchPath, userHome: read(variables, 'HOME') })
+  return Object.freeze({
+    searchPath,
+    userHome: read(variables, 'HOME'),
+    slurmJob: read(variables, 'SLURM_JOB_ID'),
+  })
 }
 
 /** The process's own environment with some variables set otherwise: for a client of another home, or a child process. */

@@ -18,6 +18,7 @@ export function homePaths(home: string) {
     brokerConfig: at('broker', 'nats-server.conf'),
     brokerStore: at('broker', 'jetstream'),
     brokerPort: at('broker', 'port'),
+    brokerLog: at('logs', 'broker.log'),
     postgres: at('postgres'),
     postgresData: at('postgres', 'data'),
     postgresPort: at('postgres', 'port'),

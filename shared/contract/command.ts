@@ -15,6 +15,10 @@ export const TaskCommand = Base.extend({
   payload: Payload,
   /** What follows when a worker vanished with it. */
   onLost: z.enum(['rerun', 'fail']).optional(),
+  /** More than this, in bytes, and the attempt is ended. */
+  memoryLimit: z.number().positive().optional(),
+  /** In a process of its own, or (default) in one of the worker's threads. */
+  isolation: z.enum(['thread', 'process']).optional(),
 })
 export type TaskCommand = z.infer<typeof TaskCommand>
 

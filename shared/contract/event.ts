@@ -10,6 +10,8 @@ export type EventNoun =
   | 'circuit'
   | 'actor'
   | 'artifact'
+  | 'signal'
+  | 'schedule'
 
 export type QubusEvent = {
   noun: EventNoun

@@ -45,3 +45,22 @@ export function childRunId(run: string, step: number, hash: (text: string) => st
   const plain = `${run}-${step}`
   return plain.length <= 100 ? plain : `${run.slice(0, 40)}-${hash(plain).slice(0, 32)}-${step}`
 }
+
+const PLAIN = /^[A-Za-z0-9-]$/
+
+/** Any name as one token, no two names as the same: what a token may not hold, and `_` itself, becomes `_` and its UTF-8 bytes in hex. */
+export function nameToken(name: string): string {
+  let token = ''
+  for (const char of name.toWellFormed()) {
+    if (PLAIN.test(char)) token += char
+    else for (const byte of new TextEncoder().encode(char)) token += `_${byte.toString(16).padStart(2, '0')}`
+  }
+  return token
+}
+
+const MADE_UP = /^[0-9a-z]{18}$/
+
+/** When {@link newRunId} made this id, in Unix milliseconds; undefined for an id that somebody chose. */
+export function madeAt(run: string): number | undefined {
+  return MADE_UP.test(run) ? Number.parseInt(run.slice(0, 9), 36) : undefined
+}

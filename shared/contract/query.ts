@@ -13,7 +13,14 @@ export const RunSummary = z.object({
   project: z.string().optional(),
   user: z.string().optional(),
   tags: z.array(z.string()).optional(),
+  priority: z.number().int().optional(),
   parent: z.string().optional(),
+  /** The run that it goes on from. */
+  resumes: z.string().optional(),
+  /** The schedule that asked for it. */
+  schedule: z.string().optional(),
+  /** Attempts of the flow as a whole, where it was tried again. */
+  attempts: z.number().int().optional(),
   steps: z.number().int(),
   requestedAt: z.number(),
   startedAt: z.number().optional(),
@@ -39,6 +46,8 @@ export const StepView = z.object({
   endedAt: z.number().optional(),
   seconds: z.number().optional(),
   error: Failure.optional(),
+  /** Nothing was done for it: this is what that step of that run came to. */
+  from: z.object({ how: z.enum(['cache', 'resumed']), run: z.string(), step: z.number().int() }).optional(),
 })
 export type StepView = z.infer<typeof StepView>
 
@@ -76,10 +85,49 @@ export const QUERIES = {
       state: RunState.optional(),
       flow: z.string().optional(),
       project: z.string().optional(),
+      user: z.string().optional(),
+      tag: z.string().optional(),
+      schedule: z.string().optional(),
+      /** Asked for since, in Unix milliseconds. */
+      since: z.number().optional(),
     }),
     z.object({ runs: z.array(RunSummary), more: z.boolean().optional() }),
   ),
-  run: query(ofRun, z.object({ run: RunSummary.nullable() })),
+  run: query(
+    ofRun,
+    z.object({
+      run: RunSummary.nullable(),
+      /** Attempts of the flow as a whole that failed and were followed by another; the first hundred. Steps after `base` are the next one's. */
+      attempts: z
+        .array(
+          z.object({
+            attempt: z.number().int(),
+            error: Failure,
+            base: z.number().int(),
+            failedAt: z.number(),
+            dueAt: z.number(),
+          }),
+        )
+        .optional(),
+    }),
+  ),
+  /** How a run ended, also long after the broker has forgotten it. */
+  outcome: query(
+    ofRun,
+    z.object({
+      outcome: z
+        .object({
+          flow: z.string(),
+          state: z.enum(['completed', 'failed', 'cancelled']),
+          result: Payload.optional(),
+          error: Failure.optional(),
+          steps: z.number().int(),
+          startedAt: z.number(),
+          endedAt: z.number(),
+        })
+        .nullable(),
+    }),
+  ),
   /** Steps by number, `after` the given one. */
   steps: query(ofRun.extend(page), z.object({ steps: z.array(StepView), more: z.boolean() })),
   /** Failed attempts and losses. */
@@ -150,6 +198,20 @@ export const QUERIES = {
         }),
       ),
     }),
+  ),
+  /**
+   * Removes runs that ended longer ago (a day at least), a bounded number; with `dryRun` only counts all of them.
+   * `rows` and `bytes` are those of the tables. `more`: ask again.
+   */
+  prune: query(
+    z.object({
+      olderThanMs: z
+        .number()
+        .min(24 * 3600 * 1000)
+        .max(1e12),
+      dryRun: z.boolean().default(false),
+    }),
+    z.object({ runs: z.number(), rows: z.number(), bytes: z.number(), more: z.boolean() }),
   ),
   /** How far result storage is: `lag` records of `RUNS` are not in Postgres yet. */
   storage: query(

@@ -7,6 +7,16 @@ export type ActorName = z.infer<typeof ActorName>
 export const ActorState = z.enum(['starting', 'ready', 'draining', 'ended'])
 export type ActorState = z.infer<typeof ActorState>
 
+/** What a worker can run at once. */
+export const Capacity = z.object({
+  cores: z.number().int().nonnegative(),
+  memoryMiB: z.number().int().nonnegative(),
+  gpus: z.number().int().nonnegative(),
+})
+export type Capacity = z.infer<typeof Capacity>
+
+const Demand = z.record(z.string(), z.number().int().nonnegative())
+
 export const ActorEntry = z.object({
   name: ActorName,
   id: z.string(),
@@ -15,6 +25,12 @@ export const ActorEntry = z.object({
   state: ActorState,
   job: z.string().optional(),
   pools: z.array(z.string()).optional(),
+  /** Of a worker. */
+  capacity: Capacity.optional(),
+  /** Of a coordinator: steps that wait in it until their queue has room, by pool (tasks) or device (circuits). */
+  demand: z.object({ tasks: Demand, circuits: Demand }).optional(),
+  /** Why it takes nothing new, although it is ready. */
+  paused: z.string().optional(),
   startedAt: z.number(),
   version: z.string(),
 })

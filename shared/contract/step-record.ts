@@ -13,6 +13,7 @@ export const StepKind = z.enum([
   'artifact',
   'vqpu',
   'drain',
+  'signal',
 ])
 export type StepKind = z.infer<typeof StepKind>
 
@@ -55,6 +56,10 @@ export const StepOutcome = Place.extend(StepShape.shape).extend({
   result: Payload.optional(),
   error: Failure.optional(),
   artifacts: z.array(Artifact).optional(),
+  /** Nothing was done for it: this is what that step of that run came to. */
+  from: z
+    .object({ how: z.enum(['cache', 'resumed']), run: z.string(), step: z.number().int(), at: z.number() })
+    .optional(),
   queuedAt: z.number(),
   startedAt: z.number(),
   endedAt: z.number(),
@@ -84,6 +89,17 @@ export const RouteRecord = z.object({
   at: z.number(),
 })
 export type RouteRecord = z.infer<typeof RouteRecord>
+
+/**
+ * `step.<n>.wait`: a wait for a signal has begun, so that a fail-over does not begin it anew. It ends when the signal
+ * was set more often than `since`.
+ */
+export const WaitRecord = StepShape.extend({
+  since: z.number().int().nonnegative(),
+  dueAt: z.number().optional(),
+  setAt: z.number(),
+})
+export type WaitRecord = z.infer<typeof WaitRecord>
 
 /** `step.<n>.timer`: when a sleep ends, so that a fail-over does not start it anew. */
 export const TimerRecord = StepShape.extend({ dueAt: z.number(), setAt: z.number() })

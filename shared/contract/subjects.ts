@@ -2,7 +2,8 @@
  * Every subject there is. A message's subject is its identity: it names exactly one thing, so publishing it
  * create-if-absent is all the deduplication there is. Tokens go from broad to narrow, ids last.
  */
-import { shardOf } from './ids.ts'
+import { SHARDS, shardOf } from './ids.ts'
+import { PLAIN_SHAPE } from './shape.ts'
 
 const PREFIX = 'qubus.v1'
 
@@ -13,8 +14,22 @@ export const subject = {
   /** Where clients ask for a run; the broker maps it to `flow.<shard>.<run>`. */
   request: (run: string) => `${PREFIX}.request.${run}`,
   flow: (run: string) => `${PREFIX}.flow.${shardOf(run)}.${run}`,
-  task: (pool: string, id: StepIdentity) =>
-    `${PREFIX}.task.${pool}.${shardOf(id.run)}.${id.run}.${id.step}.${id.attempt}`,
+  /** A sub-flow's request: it has queues of its own, so that runs that wait for theirs can't keep it from starting. */
+  childFlow: (run: string) => `${PREFIX}.flow.${SHARDS + shardOf(run)}.${run}`,
+  task: (pool: string, id: StepIdentity, shape: string = PLAIN_SHAPE) =>
+    `${PREFIX}.task.${pool}.${shape}.${shardOf(id.run)}.${id.run}.${id.step}.${id.attempt}`,
+  /** Asks for one of the places of a global limit, for a command that goes on when it has one. */
+  permit: (limit: string, id: StepIdentity) =>
+    `${PREFIX}.permit.${limit}.${shardOf(id.run)}.${id.run}.${id.step}.${id.attempt}`,
+  /** `scope`: `shared`, or the run at the top. */
+  signal: (scope: string, name: string) => `${PREFIX}.signal.${scope}.${name}`,
+  /** `key`: a digest. */
+  cache: (key: string) => `${PREFIX}.cache.${key}`,
+  /** `key`: {@link publishedKey} of the flow's name. */
+  published: (key: string) => `${PREFIX}.published.${key}`,
+  schedule: (name: string) => `${PREFIX}.schedule.${name}`,
+  /** What the broker says when a schedule is due. */
+  tick: (name: string) => `${PREFIX}.tick.${name}`,
   submission: (id: StepIdentity) =>
     `${PREFIX}.submission.${shardOf(id.run)}.${id.run}.${id.step}.${id.attempt}`,
   circuit: (device: string, id: StepIdentity) =>
@@ -25,6 +40,8 @@ export const subject = {
     `${PREFIX}.event.${noun}.${verb}.${run ?? '_'}.${id}`,
   /** "Look at the log of this run": not stored. */
   control: (run: string) => `${PREFIX}.control.${run}`,
+  /** A queue was made that was not there before: whoever serves its pool may look. Not stored. */
+  queueMade: (pool: string) => `${PREFIX}.queue.made.${pool}`,
   /** Asked of whoever holds a run: its live steps. */
   inspect: (run: string) => `${PREFIX}.inspect.${run}`,
   /** Asked of the results actors. */
@@ -42,8 +59,13 @@ export function record(run: string) {
     requested: `${log}.requested`,
     cancel: `${log}.cancel`,
     completed: `${log}.completed`,
+    /** Attempt `k` of the flow as a whole failed, and another one follows. */
+    flowAttempt: (attempt: number) => `${log}.attempt.${attempt}`,
+    /** The id stays taken after the log is gone. */
+    retired: `${log}.retired`,
     outcome: (step: number) => `${log}.step.${step}`,
     timer: (step: number) => `${log}.step.${step}.timer`,
+    wait: (step: number) => `${log}.step.${step}.wait`,
     attempt: (step: number, attempt: number) => `${log}.step.${step}.attempt.${attempt}`,
     lost: (step: number, attempt: number, nth: number) =>
       `${log}.step.${step}.attempt.${attempt}.lost.${nth}`,
@@ -56,6 +78,7 @@ export function record(run: string) {
 export const filter = {
   requests: `${PREFIX}.request.*`,
   flows: (shard: number) => `${PREFIX}.flow.${shard}.*`,
+  childFlows: (shard: number) => `${PREFIX}.flow.${SHARDS + shard}.*`,
   flowAnyShard: (run: string) => `${PREFIX}.flow.*.${run}`,
   /** Destination of the broker's mapping of {@link filter.requests}. */
   flowMapping: `${PREFIX}.flow.{{partition(16,1)}}.{{wildcard(1)}}`,
@@ -67,9 +90,16 @@ export const filter = {
   /** Every record of a step; republished to `event.step.recorded.<run>.…` without the body. */
   stepRecords: `${PREFIX}.run.*.*.step.>`,
   stepRecordedMapping: `${PREFIX}.event.step.recorded.{{wildcard(2)}}.>`,
+  /** The broker's word that a step has an outcome, or that this attempt of it failed. */
+  outcomeRecorded: ({ run, step }: StepIdentity) => `${PREFIX}.event.step.recorded.${run}.${step}`,
+  attemptRecorded: ({ run, step, attempt }: StepIdentity) =>
+    `${PREFIX}.event.step.recorded.${run}.${step}.attempt.${attempt}`,
   tasks: `${PREFIX}.task.>`,
-  poolTasks: (pool: string) => `${PREFIX}.task.${pool}.>`,
-  runTasks: (run: string) => `${PREFIX}.task.*.${shardOf(run)}.${run}.>`,
+  poolTasks: (pool: string, shape: string = PLAIN_SHAPE) => `${PREFIX}.task.${pool}.${shape}.>`,
+  runTasks: (run: string) => `${PREFIX}.task.*.*.${shardOf(run)}.${run}.>`,
+  permits: `${PREFIX}.permit.>`,
+  limitPermits: (limit: string) => `${PREFIX}.permit.${limit}.>`,
+  runPermits: (run: string) => `${PREFIX}.permit.*.${shardOf(run)}.${run}.>`,
   submissions: `${PREFIX}.submission.>`,
   runSubmissions: (run: string) => `${PREFIX}.submission.${shardOf(run)}.${run}.>`,
   circuits: `${PREFIX}.circuit.>`,
@@ -79,9 +109,16 @@ export const filter = {
   poolAllocations: (pool: string) => `${PREFIX}.allocation.${pool}.>`,
   runAllocations: (run: string) => `${PREFIX}.allocation.*.${run}.>`,
   signals: `${PREFIX}.signal.>`,
+  scopeSignals: (scope: string) => `${PREFIX}.signal.${scope}.>`,
+  cache: `${PREFIX}.cache.*`,
+  published: `${PREFIX}.published.*`,
+  schedules: `${PREFIX}.schedule.*`,
+  ticks: `${PREFIX}.tick.*`,
   logs: `${PREFIX}.log.>`,
   runLogs: (run: string) => `${PREFIX}.log.${run}.>`,
   dead: `${PREFIX}.dead.>`,
+  /** What came from one stream; `*`: from any. */
+  deadOf: (stream: string) => `${PREFIX}.dead.${stream}.>`,
   controls: `${PREFIX}.control.*`,
   inspects: `${PREFIX}.inspect.*`,
   queries: `${PREFIX}.query.*`,
@@ -103,12 +140,17 @@ export const filter = {
     'actor',
     'artifact',
     'engine',
+    'signal',
+    'schedule',
   ]
     .map((noun) => `${PREFIX}.event.${noun}.>`)
     .concat(`${PREFIX}.event.step.running.>`),
 } as const
 
-/** Takes a command's subject apart: `task` and `circuit` have a pool or device before the shard. */
+/**
+ * Takes a command's subject apart: the pool, device or limit before the shard is its `target`; a submission has none.
+ * Of a task, the shape follows the pool.
+ */
 export function parseCommandSubject(text: string): StepIdentity & { target: string } {
   const tokens = text.split('.')
   const n = tokens.length
@@ -127,8 +169,9 @@ export function lastToken(text: string): string {
 
 /** What a record of a run's log is about. */
 export type RecordName =
-  | { kind: 'requested' | 'cancel' | 'completed' }
-  | { kind: 'outcome' | 'timer'; step: number }
+  | { kind: 'requested' | 'cancel' | 'completed' | 'retired' }
+  | { kind: 'flow-attempt'; attempt: number }
+  | { kind: 'outcome' | 'timer' | 'wait'; step: number }
   | { kind: 'attempt' | 'route'; step: number; attempt: number }
   | { kind: 'lost'; step: number; attempt: number; nth: number }
 
@@ -136,12 +179,14 @@ export type RecordName =
 export function parseRecordSubject(text: string): { run: string; record: RecordName } | undefined {
   const [, , , , run, head, step, detail, attempt, more, nth] = text.split('.')
   if (run === undefined) return undefined
-  if (head === 'requested' || head === 'cancel' || head === 'completed')
+  if (head === 'requested' || head === 'cancel' || head === 'completed' || head === 'retired')
     return { run, record: { kind: head } }
-  if (head !== 'step' || step === undefined) return undefined
+  if (step === undefined) return undefined
   const number = Number(step)
+  if (head === 'attempt') return { run, record: { kind: 'flow-attempt', attempt: number } }
+  if (head !== 'step') return undefined
   if (detail === undefined) return { run, record: { kind: 'outcome', step: number } }
-  if (detail === 'timer') return { run, record: { kind: 'timer', step: number } }
+  if (detail === 'timer' || detail === 'wait') return { run, record: { kind: detail, step: number } }
   if (detail === 'route') return { run, record: { kind: 'route', step: number, attempt: Number(attempt) } }
   if (detail !== 'attempt') return undefined
   if (nth === undefined) return { run, record: { kind: 'attempt', step: number, attempt: Number(attempt) } }

@@ -18,7 +18,7 @@ export type CircuitOptions = {
   name?: string
 }
 
-export type RunCircuitOptions = Omit<StepOptions, 'pool' | 'onLost'> & {
+export type RunCircuitOptions = Omit<StepOptions, 'pool' | 'onLost' | 'isolation'> & {
   /** A launched vQPU, its id, `vqpu` (any of the pool), a remote device's name, or `any` (default). */
   device?: Vqpu | string
 }

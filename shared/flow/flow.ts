@@ -1,14 +1,15 @@
 /** Flows: ordinary async functions whose steps are durable. */
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { TaskFuture } from './future.ts'
-import { bad, toPolicy } from './options.ts'
+import { bad, type StepOptions, toPolicy } from './options.ts'
 import { register, registry } from './registry.ts'
 import { currentFlow } from './runtime.ts'
+import { assertTopLevel } from './top-level.ts'
 
 export type FlowOptions<S extends StandardSchemaV1 = StandardSchemaV1> = {
   /** Any Standard Schema (zod, valibot, …): parameters are checked before any work starts. */
   input?: S
-  /** How many times a sub-flow that failed is followed by another attempt. */
+  /** How many times a run that failed is tried again: what completed is not done again. */
   retries?: number
   retryDelaySeconds?: number
   /** A run that takes longer ends as failed. */
@@ -23,9 +24,14 @@ export type Flow<P, R> = {
   readonly name: string
   readonly definition: FlowDefinition
   /** Runs it as a sub-flow of the calling flow: a run of its own, whose result is this step's. */
-  run(params: P, options?: { pool?: string }): TaskFuture<R>
+  run(params: P, options?: SubFlowOptions): TaskFuture<R>
   /** The same as `run`. */
-  submit(params: P, options?: { pool?: string }): TaskFuture<R>
+  submit(params: P, options?: SubFlowOptions): TaskFuture<R>
+}
+
+export type SubFlowOptions = Pick<StepOptions, 'limit'> & {
+  /** Default pool of its steps. */
+  pool?: string
 }
 
 /**
@@ -51,25 +57,21 @@ export function flow(name: string, first: unknown, second?: unknown): Flow<never
   if (typeof fn !== 'function') bad(what, 'the last argument', fn, 'a function')
   if (options.input !== undefined && !('~standard' in Object(options.input)))
     bad(what, 'input', options.input, 'a Standard Schema such as z.object({…})')
-  const policy = toPolicy(what, {
-    retries: options.retries,
-    retryDelaySeconds: options.retryDelaySeconds,
-    timeoutSeconds: options.timeoutSeconds,
-  } as never)
+  const { retries, retryDelaySeconds, timeoutSeconds } = options
+  toPolicy(what, present({ retries, retryDelaySeconds, timeoutSeconds }))
+  assertTopLevel(what)
   const definition: FlowDefinition = { name, fn, options }
   register(registry.flows, 'flow', name, definition)
-  const run = (params: unknown, { pool }: { pool?: string } = {}): TaskFuture<unknown> => {
-    const { retries, retryDelaySeconds } = policy
-    return TaskFuture.request(currentFlow(`flow ${JSON.stringify(name)}`), {
+  const run = (params: unknown, { pool, limit }: SubFlowOptions = {}): TaskFuture<unknown> =>
+    TaskFuture.request(currentFlow(`flow ${JSON.stringify(name)}`), {
       kind: 'flow',
       name,
       value: params,
-      policy: toPolicy(what, {
-        ...(pool === undefined ? {} : { pool }),
-        ...(retries === undefined ? {} : { retries }),
-        ...(retryDelaySeconds === undefined ? {} : { retryDelaySeconds }),
-      }),
+      policy: toPolicy(what, present({ pool, limit })),
     })
-  }
   return { name, definition, run, submit: run } as Flow<never, unknown>
+}
+
+function present<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never
 }

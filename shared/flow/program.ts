@@ -1,19 +1,20 @@
 /** Programs: executables that a worker runs, with arguments as an array; nothing goes through a shell. */
 import type { ProgramSpec } from '../contract/command.ts'
 import { TaskFuture } from './future.ts'
-import { bad, type StepOptions, toPolicy } from './options.ts'
+import { bad, type ResourceOptions, type StepOptions, toPolicy } from './options.ts'
 import { currentFlow } from './runtime.ts'
 
-export type ProgramOptions = StepOptions & {
-  /** Working directory on the worker's node. */
-  cwd?: string
-  /** Added to the worker's environment (which holds no credentials). */
-  env?: Record<string, string>
-  /** Given to standard input. */
-  input?: string | Uint8Array
-  /** Shown instead of the file's name. */
-  name?: string
-}
+export type ProgramOptions = Omit<StepOptions, 'isolation'> &
+  ResourceOptions & {
+    /** Working directory on the worker's node. */
+    cwd?: string
+    /** Added to the worker's environment (which holds no credentials). */
+    env?: Record<string, string>
+    /** Given to standard input. */
+    input?: string | Uint8Array
+    /** Shown instead of the file's name. */
+    name?: string
+  }
 
 export type ProgramResult = {
   exitCode: number

@@ -5,6 +5,7 @@
  */
 import { QubusError } from '../contract/errors.ts'
 import type { Artifact, StepKind } from '../contract/step-record.ts'
+import { calledAt } from './author-place.ts'
 
 /** Options of a step, as the author writes them and as the coordinator goes by them. */
 export type StepPolicy = {
@@ -23,6 +24,18 @@ export type StepPolicy = {
   timeoutSeconds?: number
   /** What follows when a worker vanished: run the step again (default), or fail it. */
   onLost?: 'rerun' | 'fail'
+  /** What it takes of a worker (default 1 core): `shape` is the token of the queue that it waits in. */
+  shape?: string
+  /** The attempt is ended when it uses more, in bytes. */
+  memoryLimit?: number
+  /** In a process of its own, or (default) in one of the worker's threads. */
+  isolation?: 'thread' | 'process'
+  /** Global concurrency limits that it counts against, in order. */
+  limits?: string[]
+  /** Of a sub-flow: the flow that was published under its name, not one of this bundle. */
+  published?: boolean
+  /** What it comes to is kept (for so many seconds), and taken from there: under `key`, or under the code and the value. */
+  cache?: { key?: string; seconds?: number }
 }
 
 export type StepRequest = {
@@ -47,9 +60,26 @@ export type StepHandle = {
   cancel(): void
 }
 
+/** Where a step's end is told. */
+export type StepSink = { resolve(value: unknown): void; reject(error: unknown): void }
+
+/** Many steps that are asked for at once: one an item, with the same name and policy. */
+export type MapRequest = Omit<StepRequest, 'value' | 'execute' | 'label'> & {
+  /** The value of each step. */
+  values: unknown[]
+  /** How many of them may be under way at once. */
+  concurrency?: number
+}
+
 export type FlowContext = {
   run: string
   request(step: StepRequest): StepHandle
+  /** As {@link FlowContext.request}, without a promise of its own: returns the step's number, 0 when it is refused. */
+  ask?(step: StepRequest, sink: StepSink): number
+  state?(step: number): FutureState
+  cancel?(step: number): void
+  /** Asks for one step a value; `sink` is told of all results in order, or of the first failure. Returns how to cancel. */
+  map?(request: MapRequest, sink: StepSink): { cancel(): void }
   /** Somebody looked at the future of `step`: its failure is not the run's. */
   observed(step: number): void
   now(): number
@@ -68,6 +98,8 @@ export type TaskContext = {
   idempotencyKey: string
   /** Aborted when the step is cancelled or its time is over. */
   signal: AbortSignal
+  /** What the step may use of its node. */
+  cores?: number
   /** Ids of the GPUs that the step may use. */
   gpus: string[]
   log: FlowContext['log']
@@ -94,5 +126,8 @@ export function currentFlow(what: string): FlowContext {
   const flow = currentRuntime()?.flow()
   if (flow) return flow
   const where = currentRuntime()?.task() ? 'inside a task' : 'outside of a flow'
-  throw new QubusError('INVALID_OPTION', `${what} was called ${where}: call it in the function of a flow(…)`)
+  throw new QubusError(
+    'INVALID_OPTION',
+    `${what} was called ${where}${calledAt()}: call it in the function of a flow(…)`,
+  )
 }

@@ -3,7 +3,7 @@ import { TaskFuture } from './future.ts'
 import { bad, type StepOptions, toPolicy } from './options.ts'
 import { currentFlow } from './runtime.ts'
 
-export type LaunchOptions = Omit<StepOptions, 'onLost'> & {
+export type LaunchOptions = Omit<StepOptions, 'onLost' | 'isolation' | 'limit'> & {
   /** Its number or name; the device is `<run>-vqpu-<id>`, or `vqpu-<id>` when shared. Default 1. */
   id?: number | string
   /** The simulating program; default `embedded`. */

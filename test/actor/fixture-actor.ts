@@ -72,7 +72,7 @@ let steps = 0
 
 /** Publishes commands of these names, one after the other. */
 export async function command(bus: Bus, ...names: (string | Uint8Array)[]): Promise<string[]> {
-  const publisher = new Publisher(bus.nc, { stream: STREAM.tasks, batchesInFlight: 1 })
+  const publisher = new Publisher(bus.nc, { stream: STREAM.tasks, atomic: false, batchesInFlight: 1 })
   const drafts = names.map((name) => ({
     subject: subject.task('fixture', { run: 'r', step: ++steps, attempt: 1 }),
     body: typeof name === 'string' ? encode({ name }) : name,

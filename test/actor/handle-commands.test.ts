@@ -38,6 +38,7 @@ test('a command whose handler returns is acked, and no more than the concurrency
   await using system = await world('2')
   await command(system.bus, ...Array.from({ length: 30 }, () => 'fine'))
   await system.untilAcked()
+  await untilSaid(system.actor, 'fine', 30)
   assert.equal(system.actor.said.filter((each) => each.what === 'fine').length, 30)
   await command(system.bus, 'slow', 'slow', 'fine')
   await untilSaid(system.actor, 'slow', 2)
@@ -64,6 +65,7 @@ test('a command that fails for good becomes a dead letter with its error, and is
   assert.equal(only.letter.error.cause?.message, 'below')
   assert.equal(only.letter.by, 'fixture-1')
   assert.deepEqual(Buffer.from(only.letter.body), Buffer.from(encode({ name: 'terminal' })))
+  await untilSaid(system.actor, 'terminal')
   assert.equal(system.actor.said.length, 1)
 })
 
@@ -71,6 +73,7 @@ test('a command that may succeed later comes again, each time after a longer del
   await using system = await world('5')
   await command(system.bus, 'retry', 'user error')
   await untilSaid(system.actor, 'retry', 4)
+  await untilSaid(system.actor, 'user error', 2)
   await system.untilAcked()
   const tries = system.actor.said.filter((each) => each.what === 'retry')
   assert.deepEqual(
@@ -130,6 +133,7 @@ test('where a handler has an answer to failures, it is asked instead, again when
   await using system = await world('1', 'on-failed')
   await command(system.bus, 'terminal', 'fine')
   await system.untilAcked()
+  await untilSaid(system.actor, 'on-failed', 2)
   const asked = system.actor.said.filter((each) => each.what === 'on-failed')
   assert.deepEqual(
     asked.map(({ name, message }) => ({ name, message })),

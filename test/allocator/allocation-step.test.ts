@@ -56,6 +56,16 @@ const TABLE: [string, Partial<AllocationFacts>, Partial<AllocationStep> & { unti
   ],
   ['a first job is submitted', {}, { do: 'submit', generation: 1 }],
   [
+    'an end that a clock which jumped put into the future is not waited for',
+    { jobs: [dead(1, 'cancelled', NOW + 7_000_000)] },
+    { do: 'submit', generation: 2 },
+  ],
+  [
+    'nor is a submit that failed then',
+    { failedSubmits: { count: 2, lastAt: NOW + 7_000_000, reason: 'refused', final: false } },
+    { do: 'submit', generation: 1 },
+  ],
+  [
     'a pending job is waited for',
     { jobs: [job(1, { state: 'pending', startedAt: undefined })] },
     { do: 'wait' },

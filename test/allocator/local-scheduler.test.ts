@@ -209,3 +209,36 @@ test('a log that grows too long is cut, and the job goes on writing to it', asyn
   assert.equal(readFileSync(`${path}.1`, 'utf8').length, 900)
   assert.equal(tailJobLog(join(home.path, 'none'), 10), '')
 })
+
+test('each GPU of the machine belongs to one job at a time', async () => {
+  using home = tempHome()
+  const scheduler = home.scheduler()
+  writeFileSync(join(home.path, 'nvidia-smi'), '#!/bin/sh\necho 0; echo 1; echo 2\n', { mode: 0o755 })
+  const script = `console.log(process.env.CUDA_VISIBLE_DEVICES); ${FOREVER}`
+  const submit = (name: string, gpus: JobSpec['gpus']) =>
+    scheduler.submit(
+      spec(home, name, script, {
+        gpus,
+        environment: { PATH: `${home.path}:${process.env.PATH}`, QUBUS_HOME: home.path },
+      }),
+    )
+  const seen = (name: string) =>
+    until(
+      `what ${name} sees`,
+      async () => (await scheduler.tail(name, 100)).includes('\n') || undefined,
+    ).then(async () => (await scheduler.tail(name, 100)).trim())
+  const code = (wanted: string) => (error: QubusError) => error.code === wanted
+  await Promise.all([submit('one', 1), submit('other', 1)])
+  assert.deepEqual([await seen('one'), await seen('other')].sort(), ['0', '1'])
+  await assert.rejects(submit('two', 2), code('ALLOCATION_FAILED'))
+  await assert.rejects(submit('four', 4), code('ALLOCATION_REFUSED'))
+  await submit('none', 0)
+  assert.equal(await seen('none'), '')
+  await submit('rest', 'auto')
+  assert.equal(await seen('rest'), '2')
+  const first = await seen('one')
+  await scheduler.cancel('one', { graceSeconds: 1 })
+  await submit('next', 1)
+  assert.equal(await seen('next'), first)
+  for (const name of ['other', 'none', 'rest', 'next']) await scheduler.cancel(name, { graceSeconds: 1 })
+})

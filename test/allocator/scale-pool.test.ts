@@ -117,3 +117,10 @@ test('a load that stays the same comes to rest: after a start nothing more is st
     }),
   )
 })
+
+test('times that a clock which jumped put into the future hold nothing up', () => {
+  const failed = { count: 3, lastAt: NOW + 7_000_000, reason: 'no' }
+  assert.equal((decide(load(1), [], POLICY, failed) as { start: number }).start, 1)
+  const jobs = [job('a', { idleSince: NOW + 7_000_000 })]
+  assert.deepEqual((decide(load(0), jobs) as { stop: string[] }).stop, ['a'])
+})

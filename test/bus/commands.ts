@@ -14,7 +14,7 @@ export function commands(pool: string, run: string, count: number): Draft[] {
 }
 
 export async function publishAll(bus: Bus, all: Draft[]): Promise<void> {
-  const publisher = new Publisher(bus.nc, { stream: STREAM.tasks })
+  const publisher = new Publisher(bus.nc, { stream: STREAM.tasks, atomic: false })
   await Promise.all(all.map((each) => publisher.create(each)))
 }
 

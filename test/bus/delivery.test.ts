@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AckPolicy, jetstreamManager } from '@nats-io/jetstream'
+import { connectBus } from '#shared/bus/connect.ts'
 import { backlogOf } from '#shared/bus/consumers.ts'
+import type { Delivery } from '#shared/bus/delivery.ts'
 import { headerLine } from '#shared/bus/headers.ts'
-import { Publisher } from '#shared/bus/publisher.ts'
+import { type Draft, Publisher } from '#shared/bus/publisher.ts'
+import { Puller } from '#shared/bus/puller.ts'
 import { STREAM } from '#shared/contract/streams.ts'
-import { filter } from '#shared/contract/subjects.ts'
+import { filter, subject } from '#shared/contract/subjects.ts'
 import { atEndOfFile } from '../support/leaks.ts'
 import { until } from '../support/until.ts'
 import { withBroker } from '../support/with-broker.ts'
@@ -120,4 +123,55 @@ test('an answer without a connection is no error: the message comes again', asyn
   assert.doesNotThrow(() => lost.all[0]?.nak(5))
   using taker = takeFrom(bus, name, 1, ackIt)
   await until('it came again', () => taker.all.length > 0)
+})
+
+test('an ack of what came before the broker was killed is not sent where sequences may be given out anew', async () => {
+  const name = await pool('stale')
+  const flows = 'stale-flow'
+  await manager.consumers.add(STREAM.circuits, {
+    durable_name: flows,
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: ACK_WAIT_MS * 1e6,
+    filter_subject: filter.deviceCircuits('stale'),
+  })
+  await using own = await connectBus(await broker.addressOf('admin'), 'test-stale')
+  const deliveryOf = async (stream: string, consumer: string, draft: Draft): Promise<Delivery> => {
+    await own.nc.request(draft.subject, draft.body)
+    let found: Delivery | undefined
+    const puller = new Puller(own, {
+      stream,
+      consumer,
+      credit: () => (found ? 0 : 1),
+      onBatch: ([first]) => (found ??= first),
+    })
+    await until(`a delivery of ${consumer}`, () => found)
+    puller.stop()
+    return found as unknown as Delivery
+  }
+  const acks: string[] = []
+  const task = await deliveryOf(STREAM.tasks, name, commands(name, 'stale', 1)[0]!)
+  const circuit = await deliveryOf(STREAM.circuits, flows, {
+    subject: subject.circuit('stale', { run: 'r', step: 1, attempt: 1 }),
+    body: new Uint8Array(),
+  })
+  let again = false
+  own.onReconnect(() => {
+    again = true
+  })
+  await broker.kill()
+  await broker.restart()
+  await until('the reconnect', () => again)
+  bus.nc.subscribe('$JS.ACK.>', {
+    callback: (_, message) => void acks.push(message.subject.split('.')[2] ?? ''),
+  })
+  await until('the listener', () =>
+    bus.nc.flush().then(
+      () => true,
+      () => false,
+    ),
+  )
+  task.ack()
+  circuit.ack()
+  await until('the ack of the circuit', () => acks.includes(STREAM.circuits))
+  assert.deepEqual(acks, [STREAM.circuits])
 })

@@ -32,7 +32,14 @@ test('making the streams again changes nothing and loses nothing', async () => {
 test('what holds commands and records refuses new messages when full, and takes batches', async () => {
   await using broker = await withBroker()
   const manager = await jetstreamManager((await broker.connect('admin')).nc)
-  for (const name of [STREAM.runs, STREAM.tasks, STREAM.submissions, STREAM.circuits, STREAM.allocations]) {
+  for (const name of [STREAM.tasks, STREAM.submissions, STREAM.permits]) {
+    const { config } = await manager.streams.info(name)
+    assert.equal(config.discard, 'new', name)
+    assert.equal(config.discard_new_per_subject, true, name)
+    assert.equal(config.max_msgs_per_subject, 1, name)
+    assert.equal((config as { persist_mode?: string }).persist_mode, 'async', name)
+  }
+  for (const name of [STREAM.runs, STREAM.circuits, STREAM.allocations]) {
     const { config } = await manager.streams.info(name)
     assert.equal(config.discard, 'new', name)
     assert.equal(config.retention, 'limits', name)

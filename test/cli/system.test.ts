@@ -19,6 +19,14 @@ export default flow('squares', { input: z.object({ n: z.number().int() }), runNa
 export const fails = flow('fails', async () => { throw new Error('as asked') })
 export const waits = flow('waits', async () => { await sleep(600); return 'late' })
 `
+const ERRORS = `import { flow, task } from 'qubus'
+class TooBig extends Error {
+  code = 'E_BIG'
+  size = 10n
+}
+const grow = task('grow', () => { throw new TooBig('it grew', { cause: new RangeError('no room') }) })
+export default flow('grows', async () => await grow.run())
+`
 const BELL =
   'OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];\ncreg c[2];\nh q[0];\ncx q[0],q[1];\nmeasure q -> c;\n'
 
@@ -31,6 +39,7 @@ describe('a system that is up', { timeout: 300_000 }, () => {
     folder = await tempHome()
     home = join(folder.path, 'home')
     await writeFile(join(folder.path, 'flows.ts'), FLOWS)
+    await writeFile(join(folder.path, 'errors.ts'), ERRORS)
     await writeFile(join(folder.path, 'bell.qasm'), BELL)
     await writeFile(join(folder.path, 'bad.qasm'), `${BELL}nogate q[0];\n`)
     const { exitCode, stderr } = await qubus(['up', '--detach'], { home })
@@ -68,10 +77,79 @@ describe('a system that is up', { timeout: 300_000 }, () => {
     assert.deepEqual([state, error], ['failed', { code: 'FLOW_FAILED', message: 'as asked' }])
   })
 
+  test("what an author's error carries is shown by run, show and result", async () => {
+    const { stderr } = await ask('run', 'errors.ts', '--id', 'grew')
+    assert.match(
+      stderr,
+      /failed after .*\nTASK_FAILED: TooBig: it grew\n {2}with \{"code":"E_BIG","size":"10"\}\n +at .*errors\.ts:6:\d+.*\n {2}because: RangeError: no room\n/,
+    )
+    const error = {
+      code: 'TASK_FAILED',
+      message: 'it grew',
+      name: 'TooBig',
+      properties: { code: 'E_BIG', size: '10' },
+      cause: { code: 'TASK_FAILED', message: 'no room', name: 'RangeError' },
+    }
+    await until(
+      'it is stored',
+      async () => (await ask('runs', '--flow', 'grows', '--json')).lines[0]?.['error'],
+    )
+    const [shown] = (await ask('show', 'grew', '--json')).lines as [
+      { error: unknown; steps: { error: unknown }[] },
+    ]
+    assert.deepEqual([shown.error, shown.steps[0]?.error], [error, error])
+    assert.deepEqual((await ask('result', 'grew', '--json')).lines[0]?.['error'], error)
+    assert.match(
+      (await ask('show', 'grew')).stdout,
+      /TASK_FAILED: TooBig: it grew\n {2}with \{"code":"E_BIG","size":"10"\}\n {2}because: RangeError: no room\n/,
+    )
+  })
+
+  test('runs finds runs by tag, user and project, of a while ago or not', async () => {
+    const about = ['--tag', 'blue', '--user', 'ada', '--project', 'skies', '--id', 'found']
+    await ask('run', 'flows.ts', '-p', 'n=0', ...about)
+    await until('it is stored', async () => (await ask('runs', '--tag', 'blue', '--json')).lines.length === 1)
+    const found = async (...by: string[]) => (await ask('runs', ...by, '--json')).lines.map(({ run }) => run)
+    assert.deepEqual(await found('--user', 'ada', '--project', 'skies', '--since', '1h'), ['found'])
+    assert.deepEqual(await found('--user', 'bob'), [])
+    assert.deepEqual(await found('--schedule', 'daily'), [])
+  })
+
   test('a built-in flow that does not exist is bad input', async () => {
     const { exitCode, lines } = await ask('run', 'nosuch', '--json')
     assert.equal(exitCode, 2)
     assert.equal(codeOf(lines.at(-1)), 'UNKNOWN_FLOW')
+  })
+
+  test('a published flow is listed and runs by its name, from anywhere', async () => {
+    const published = await ask('publish', 'flows.ts', '--json')
+    assert.equal(published.exitCode, 0, published.stderr)
+    assert.deepEqual(
+      published.lines.map(({ flow, change, file }) => [flow, change, file]),
+      [
+        ['squares', 'new', 'flows.ts'],
+        ['fails', 'new', 'flows.ts'],
+        ['waits', 'new', 'flows.ts'],
+      ],
+    )
+    assert.match((await ask('publish', 'flows.ts')).stdout, /^squares [0-9a-f]{12} unchanged \(/)
+    const listed = (await ask('flows', '--json')).lines.find(({ flow }) => flow === 'squares')
+    assert.deepEqual(
+      [
+        listed?.['version'],
+        listed?.['file'],
+        (listed?.['input'] as { required: string[] } | undefined)?.required,
+      ],
+      [published.lines[0]?.['version'], join(folder.path, 'flows.ts'), ['n']],
+    )
+    assert.match((await ask('flows')).stdout, /squares +[0-9a-f]{12} +\{ n: integer \}/)
+    const ran = await qubus(['run', 'squares', '-p', 'n=2', '--json'], { home, cwd: '/' })
+    assert.equal(ran.exitCode, 0, ran.stderr)
+    assert.deepEqual((ran.lines.at(-1)?.['result'] as { all: number[] } | undefined)?.all, [0, 1])
+    const wrong = await ask('run', 'squares', '-p', 'n=many', '--json')
+    assert.deepEqual([wrong.exitCode, codeOf(wrong.lines.at(-1))], [2, 'INVALID_INPUT'])
+    assert.equal((await ask('unpublish', 'fails', 'waits')).exitCode, 0)
+    assert.equal((await ask('unpublish', 'waits')).exitCode, 1)
   })
 
   test('--detach returns at once; show, result, logs and events tell the rest', async () => {

@@ -17,6 +17,7 @@ const REFUSED: Array<[args: string[], says: RegExp]> = [
   [['stats'], /Did you mean status/],
   [['run'], /missing required argument 'flow'/],
   [['run', 'nowhere.ts'], /nowhere\.ts: there is no such file/],
+  [['run', './'], /\.\/: it is no file: name a flow file in it/],
   [
     ['run', 'flow.ts#missing', '-p', 'n=1'],
     /flow\.ts exports no flow named "missing"; write one of: flow\.ts#other/,
@@ -29,10 +30,23 @@ const REFUSED: Array<[args: string[], says: RegExp]> = [
   [['run', 'flow.ts', '--priority', 'high'], /--priority "high": write a whole number/],
   [['run', 'broken.ts'], /broken\.ts:2:1: Unexpected end of file$/m],
   [['run', 'text.txt'], /text\.txt/],
+  [
+    ['run', 'graph.yaml', '-p', 'm=1'],
+    /graph\.yaml:1: params: a value was given for "m", .*\n.*graph\.yaml:3: steps\.a\.sleep: found "x"/,
+  ],
+  [['run', 'nowhere.yaml'], /the graph nowhere\.yaml can't be read: there is no such file/],
+  [['publish', 'graph.yaml'], /graph\.yaml:3: steps\.a\.sleep/],
+  [['publish'], /missing required argument 'files'/],
   [['result', 'a.b'], /the run id "a\.b"/],
   [['show', ''], /the run id "": it is empty/],
   [['logs', 'r', '--step', '-1'], /--step/],
   [['runs', '--state', 'done'], /--state "done": write one of: queued, running/],
+  [['runs', '--since', 'lately'], /--since "lately" is not a span of time/],
+  [['signal', 'set', 'a.b'], /the signal "a\.b"/],
+  [['limit', 'set', 'gpus', '0'], /the places "0": write a whole number, 1 to 1000/],
+  [['schedule', 'set', 'daily', '@daily', 'nowhere.ts'], /nowhere\.ts: there is no such file/],
+  [['dead', 'show', 'x'], /the id "x": write a whole number/],
+  [['retry', 'a.b'], /the run id "a\.b"/],
   [['circuit', 'run', 'bell.qasm', '--shots', '0'], /--shots "0": write a whole number, 1 to/],
   [['circuit', 'run', 'nowhere.qasm'], /nowhere\.qasm: there is no such file/],
   [['circuit', 'run', '.'], /\.: it is a folder/],
@@ -53,6 +67,7 @@ test('bad input is refused before any work, with what, where and what to write',
   await writeFile(join(cwd, 'flow.ts'), FLOW)
   await writeFile(join(cwd, 'broken.ts'), 'export default flow(\n')
   await writeFile(join(cwd, 'text.txt'), 'no flow\n')
+  await writeFile(join(cwd, 'graph.yaml'), 'params: { n: 1 }\nsteps:\n  a: { sleep: x }\n')
   await writeFile(join(cwd, 'bell.qasm'), 'OPENQASM 2.0;\nqreg q[1];\n')
   const all = REFUSED.map(([args, says]) =>
     t.test(`qubus ${args.join(' ')}`, async () => {
@@ -86,6 +101,12 @@ test('without a system, verbs that need one say how to start it and exit with 3'
     ['events'],
     ['devices'],
     ['vqpu', 'list'],
+    ['limit', 'list'],
+    ['signal', 'list'],
+    ['schedule', 'list'],
+    ['dead', 'list'],
+    ['dead', 'replay', '1'],
+    ['retry', 'r'],
     ['run', 'circuit'],
   ]) {
     const { exitCode, stderr } = await qubus(args, { home: home.path })

@@ -41,6 +41,7 @@ export async function withClient(): Promise<ClientWorld> {
       const digest = requestDigest(request.flow, request.bundle, request.payload)
       const body: RequestedRecord = {
         ...request,
+        bundle: request.bundle ?? '',
         digest,
         name: request.flow,
         acceptedAt: Date.now(),

@@ -89,3 +89,19 @@ test('a file that is not there is bad input', () => {
     (error: QubusError) => error.code === 'INVALID_OPTION' && /nowhere/.test(error.message),
   )
 })
+
+test('a worker’s GPUs are all there are unless the file says how many; others have none to hand out', () => {
+  const { cluster, problems } = checkCluster(
+    'site.yaml',
+    `${REST}two: {starts: worker, gpus: 2}\nauto: {starts: worker, gpus: auto}\nnone: {starts: worker, gpus: 0}\n`,
+    4,
+  )
+  assert.deepEqual(problems, [])
+  const gpus = ['w', 'two', 'auto', 'none'].map((name) => cluster?.pools.get(name)?.gpus)
+  assert.deepEqual(gpus, ['auto', 2, 'auto', 0])
+  const [wrong, foreign] = problemsOf(
+    `${REST}bad: {starts: worker, gpus: many}\nq: {starts: vqpu, gpus: 1}\n`,
+  )
+  assert.match(wrong ?? '', /^4 bad\.gpus: .*write a number of GPUs, or auto/)
+  assert.match(foreign ?? '', /^5 q\.gpus: only a worker hands GPUs to tasks/)
+})

@@ -55,3 +55,19 @@ test('each error class is a QubusError with a name of its own and a known code',
   assert.equal(errors[1]?.facts, facts)
   assert.equal('cause' in new QubusError('LOST', 'm'), false)
 })
+
+test('an error of another copy of the module, as a bundle has one, is an instance of what it says it is', async () => {
+  const copy = (await import(`${import.meta.resolve('#shared/contract/errors.ts')}?copy`)) as {
+    CancelledError: typeof CancelledError
+  }
+  const foreign = new copy.CancelledError()
+  assert.notEqual(copy.CancelledError, CancelledError)
+  assert.ok(foreign instanceof CancelledError)
+  assert.ok(foreign instanceof QubusError)
+  assert.ok(!(foreign instanceof TerminalError))
+  class Mine extends QubusError {}
+  assert.ok(!(foreign instanceof Mine))
+  assert.ok(new Mine('LOST', 'm') instanceof Mine)
+  for (const value of [undefined, null, 'x', {}, new Error('x')])
+    assert.ok(!((value as unknown) instanceof QubusError))
+})

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { ERRORS } from '#shared/contract/errors.ts'
 import type { StepPolicy } from '#shared/flow/runtime.ts'
-import { decideRetry, type FailedAttempt } from '../../services/coordinator/retry.ts'
+import { decideRetry, type FailedAttempt } from '../../services/coordinator/steps/retry.ts'
 
 const failed = (attempt: number, at: number, code = 'TASK_FAILED', uncharged = false): FailedAttempt => ({
   attempt,

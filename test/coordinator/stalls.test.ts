@@ -29,6 +29,13 @@ describe('runs beside one another are not hurt', () => {
     assert.deepEqual([state, error?.code], ['failed', 'FLOW_STALLED'])
   })
 
+  it('by a flow that is busy for a while: it goes on, for however long it has work then', async () => {
+    const { state, result, error } = await besides(() =>
+      flows.run('hesitates', { busyMs: 2_500, rounds: 14 }),
+    )
+    assert.deepEqual([state, result], ['completed', 14], JSON.stringify(error))
+  })
+
   it('by a flow that ends its thread: it is tried once more, then it ends as FLOW_STALLED', async () => {
     const { state, error } = await besides(() => flows.run('exits'))
     assert.deepEqual([state, error?.code], ['failed', 'FLOW_STALLED'])

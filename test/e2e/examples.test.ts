@@ -42,6 +42,16 @@ describe('a system as `qubus up` starts it', () => {
     assert.deepEqual(artifacts.artifacts.map(({ key }) => key).sort(), ['circuits', 'histogram ghz'])
   })
 
+  test('runs the graph, which has no code', async () => {
+    const { state, result } = (await run('graph.yaml', '-p', 'angle=3.141592653589793')) as {
+      state: string
+      result: { bell: Record<string, number>; report: string }
+    }
+    assert.equal(state, 'completed')
+    assert.deepEqual(Object.keys(result.bell).sort(), ['00', '11'])
+    assert.equal(result.report, '{"1":1000} of 1000 shots')
+  })
+
   test('ends the vQPUs of a run with the run', async () => {
     const { run: hybrid } = await lastRun()
     assert.deepEqual(

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { jetstreamManager } from '@nats-io/jetstream'
+import { STREAM } from '#shared/contract/streams.ts'
+import { subject } from '#shared/contract/subjects.ts'
 import { until } from '../support/until.ts'
 import { actorsForThisFile } from '../support/with-actors.ts'
 
@@ -13,7 +16,7 @@ describe('flow code', () => {
     const { result, error } = await flows.run('forbidden')
     assert.equal(error, undefined)
     const errors = result as Record<string, string>
-    assert.ok(Object.keys(errors).length >= 23)
+    assert.ok(Object.keys(errors).length >= 25)
     for (const [name, message] of Object.entries(errors)) {
       assert.match(message, /^FORBIDDEN_IN_FLOW: .*: use (a task|sideEffect|sleep|program|random)/, name)
     }
@@ -46,6 +49,13 @@ describe('flow code', () => {
       assert.equal(draw.hrtime, draw.now)
       assert.equal(draw.written, new Date(draw.now).toISOString())
       assert.equal(draw.called, new Date(draw.now).toString())
+      const format = { timeZone: 'UTC', dateStyle: 'full', timeStyle: 'long' } as const
+      const english = new Intl.DateTimeFormat('en', format)
+      assert.equal(draw['formatted'], english.format(draw.now))
+      assert.deepEqual(
+        draw['inParts'],
+        english.formatToParts(draw.now).map(({ value }) => value),
+      )
       assert.ok(draw.values.some((each) => each !== 0))
       for (const key of ['uuid', 'crypto', 'global'])
         assert.match(String(draw[key]), /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab]/)
@@ -66,7 +76,12 @@ describe('code that changes between a run and its replay', { concurrency: true }
       flows.request('changes-before-outcome'),
     ])
     await until('the first flow to sleep', async () => (await actors.history(outcome)).counts.timer)
-    await until('the second to have asked', async () => (await actors.client.inspect(command))?.outstanding)
+    await until('the command of the second to be stored', async () => {
+      const { direct } = await jetstreamManager(actors.bus.nc)
+      return direct.getMessage(STREAM.tasks, {
+        last_by_subj: subject.task('nobody', { run: command, step: 1, attempt: 1 }),
+      })
+    })
     const [first] = actors.coordinators
     assert.ok(first)
     await actors.kill(first)

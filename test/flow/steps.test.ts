@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { readLast } from '#shared/bus/direct.ts'
 import { RequestedRecord } from '#shared/contract/run-record.ts'
@@ -6,6 +7,7 @@ import { STREAM } from '#shared/contract/streams.ts'
 import { record } from '#shared/contract/subjects.ts'
 import { decode } from '#shared/wire/message.ts'
 import { decodeValue } from '#shared/wire/value.ts'
+import { tempHome } from '../support/temp-home.ts'
 import { actorsForThisFile } from '../support/with-actors.ts'
 
 const actors = await actorsForThisFile({ pools: ['generic', 'cpu'], slots: 4 })
@@ -64,11 +66,26 @@ describe('a flow is ordinary code', { concurrency: true }, () => {
     assert.equal(error.cause, 'the reason below')
   })
 
-  it('gives a sub-flow that failed another attempt, as another run', async () => {
-    const run = await flows.request('retried-child')
-    assert.equal((await actors.client.outcome(run)).result, 'second time')
-    assert.equal((await actors.client.outcome(`${run}-1`)).state, 'failed')
-    assert.equal((await actors.client.outcome(`${run}-1-r2`)).state, 'completed')
+  it('is tried again as a whole: what completed is not done again, and chance is the same', async () => {
+    for (const name of ['flaky', 'flaky-child']) {
+      await using home = await tempHome()
+      const run = await flows.request(name, { folder: home.path })
+      const { state, result, error } = await actors.client.outcome(run)
+      assert.equal(state, 'completed', JSON.stringify(error))
+      const { many, tries, chance } = result as { many: number[]; tries: number; chance: unknown[] }
+      assert.deepEqual([many, tries, chance.length], [[2, 4, 6], 3, 2])
+      assert.equal(readFileSync(`${home.path}/once`, 'utf8'), 'x')
+      const tried = name === 'flaky' ? run : `${run}-1`
+      const { outcomes, counts } = await actors.history(tried)
+      assert.equal(counts['flow-attempt'], 2)
+      // 1 counted, 3 doubled and 1 that failed; then twice the 4 that are taken over and one more.
+      assert.deepEqual(
+        outcomes.map(({ step, from }) => [step, from?.how]).sort(([a], [b]) => Number(a) - Number(b)),
+        Array.from({ length: 15 }, (_, i) => [i + 1, i > 4 && i % 5 < 4 ? 'resumed' : undefined]),
+      )
+      assert.deepEqual(await actors.logs(tried, 0), ['begins', 'begins', 'begins'])
+      assert.equal((await actors.client.outcome(tried)).steps, 15)
+    }
   })
 
   it('sees of a future what the log has delivered, and can cancel one alone', async () => {

@@ -25,6 +25,7 @@ export async function testActor(address: BusAddress, id = 'results-test'): Promi
     blobs: openBlobs(bus.nc),
     log,
     emit: eventEmitter(bus.nc, `/qubus/results/${id}`),
+    beat() {},
     publisher(options) {
       const publisher = new Publisher(bus.nc, options)
       publishers.push(publisher)

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readLast, readLastOf } from '#shared/bus/direct.ts'
 import { Publisher } from '#shared/bus/publisher.ts'
-import { newRunId, SHARDS } from '#shared/contract/ids.ts'
+import { newRunId, SHARDS, shardOf } from '#shared/contract/ids.ts'
 import { STREAM, type StreamName } from '#shared/contract/streams.ts'
 import { filter, record, subject } from '#shared/contract/subjects.ts'
 import { encode } from '#shared/wire/message.ts'
 import { openPool } from '../../services/results/database.ts'
 import { purgeRecords, purgeTombstones } from '../../services/results/purge.ts'
+import { RETENTION } from '../../services/results/retention.ts'
 import { completed, outcome, requested } from './records.ts'
 import { openWorld } from './world.ts'
 
@@ -114,15 +115,27 @@ test('the broker forgets a run only when nobody can need it any more', async (t)
     const old = await endedRun(31 * DAY)
     const young = await endedRun(29 * DAY)
     await purgeRecords(fresh.actor, pool, ALL_SHARDS, DAY)
-    await purgeTombstones(fresh.actor, pool, ALL_SHARDS, 30 * DAY)
-    assert.deepEqual(await recordsOf(old), [])
+    const purgeOld = () =>
+      purgeTombstones(fresh.actor, pool, fresh.actor.publisher({ stream: STREAM.runs }), ALL_SHARDS, 30 * DAY)
+    await purgeOld()
+    assert.deepEqual(await recordsOf(old), [record(old).retired])
+    await world.untilSql(`select kept from runs where run = '${old}'`, 'nothing')
+    // As after a crash between the purge and the note of it, when the record itself has been read.
+    await world.sql(`update runs set kept = 'tombstones' where run = '${old}'`)
+    const last = (await readLast(nc, STREAM.runs, record(old).retired))?.sequence ?? 0
+    await world.untilSql(
+      `select position >= ${last} from positions where unit = 'RUNS.${shardOf(old)}'`,
+      true,
+    )
+    await purgeOld()
+    assert.deepEqual(await recordsOf(old), [record(old).retired])
     assert.equal((await recordsOf(young)).length, 2)
     assert.equal((await world.ask('run', { run: old })).run?.state, 'completed')
     await fresh.stop()
   })
 
   await t.test('a results actor purges by itself, the runs of its shards', async () => {
-    const actor = await world.results('results-5', { keepMs: DAY, tombstoneMs: 30 * DAY, everyMs: 50 })
+    const actor = await world.results('results-5', { ...RETENTION, everyMs: 50 })
     const run = await endedRun(2 * DAY)
     await world.untilSql(`select kept from runs where run = '${run}'`, 'tombstones')
     assert.equal((await recordsOf(run)).length, 2)

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createInbox } from '@nats-io/transport-node'
+import { deadLetters } from '#shared/actor/dead-letters.ts'
+import type { Delivery } from '#shared/bus/delivery.ts'
+import { QubusError } from '#shared/contract/errors.ts'
 import { newRunId } from '#shared/contract/ids.ts'
+import type { QueryName, Question } from '#shared/contract/query.ts'
 import { STREAM } from '#shared/contract/streams.ts'
 import { record, subject } from '#shared/contract/subjects.ts'
 import { encode, unpack } from '#shared/wire/message.ts'
@@ -36,6 +40,65 @@ test('results answers every query of the contract', async (t) => {
     assert.deepEqual(await world.ask('run', { run }), {
       run: { ...running, state: 'failed', steps: 9, endedAt: START + 1000, error },
     })
+  })
+
+  await t.test('runs by user, tag, schedule and time', async () => {
+    const [a, b, c] = [newRunId(), newRunId(), newRunId()]
+    await world.publish(
+      requested(a, { user: 'ada', tags: ['x', 'y'], requestedAt: START + 10_000 }),
+      requested(b, { user: 'ada', schedule: { name: 'nightly', at: START }, requestedAt: START + 20_000 }),
+      requested(c, { user: 'bob', tags: ['y'], requestedAt: START + 30_000 }),
+    )
+    await world.untilSql(`select count(*)::int from runs where run in ('${a}', '${b}', '${c}')`, 3)
+    const ids = async (question: Question<'runs'>) =>
+      (await world.ask('runs', question)).runs.map(({ run }) => run)
+    assert.deepEqual(await ids({ user: 'ada' }), [b, a])
+    assert.deepEqual(await ids({ tag: 'y' }), [c, a])
+    assert.deepEqual(await ids({ schedule: 'nightly' }), [b])
+    assert.deepEqual(await ids({ since: START + 20_000 }), [c, b])
+    assert.deepEqual(await ids({ user: 'ada', tag: 'y' }), [a])
+  })
+
+  await t.test('in JSON, who asks in JSON: values as plain as they get, a mistake in words', async () => {
+    const run = newRunId()
+    const ask = async (name: QueryName, body: string): Promise<unknown> =>
+      (await world.bench.bus.nc.request(subject.query(name), body, { timeout: 10_000 })).json()
+    assert.deepEqual(await ask('outcome', JSON.stringify({ run })), { outcome: null })
+    const result = { when: new Date(0), big: 2n ** 70n, bytes: new Uint8Array([1]), map: new Map([['k', 1]]) }
+    await world.publish(requested(run), completed(run, { result: inline(result) }))
+    const { outcome: told } = (await ask('outcome', JSON.stringify({ run }))) as { outcome: object }
+    assert.deepEqual(
+      { ...told, startedAt: 0, endedAt: 0 },
+      {
+        flow: 'tutorial',
+        state: 'completed',
+        result: { when: '1970-01-01T00:00:00.000Z', big: String(2n ** 70n), bytes: 'AQ==', map: { k: 1 } },
+        steps: 1,
+        startedAt: 0,
+        endedAt: 0,
+      },
+    )
+    await world.untilSql(`select state from runs where run = '${run}'`, 'completed')
+    assert.deepEqual(await ask('outcome', JSON.stringify({ run })), { outcome: told })
+    assert.ok(Array.isArray(((await ask('runs', '')) as { runs: unknown }).runs))
+    for (const wrong of ['{"run":', '{"run": 7}'])
+      assert.equal(
+        ((await ask('outcome', wrong)) as { error: { code: string } }).error.code,
+        'INVALID_REQUEST',
+      )
+  })
+
+  await t.test('how a request ended that never became a run', async () => {
+    const run = newRunId()
+    const { nc } = world.bench.bus
+    const bury = deadLetters(nc, 'test', world.bench.log)
+    const delivery = { subject: subject.flow(run), sequence: 1, data: encode(7), ack() {} } as Delivery
+    await bury(STREAM.flows, delivery, new QubusError('INVALID_REQUEST', 'no request at all'))
+    const { outcome } = await world.ask('outcome', { run })
+    assert.deepEqual([outcome?.state, outcome?.error?.code], ['failed', 'INVALID_REQUEST'])
+    // With a run of that id, the letter is about another request.
+    await world.publish(requested(run))
+    assert.deepEqual(await world.ask('outcome', { run }), { outcome: null })
   })
 
   await t.test('runs, newest first, by state, flow and project, page by page', async () => {

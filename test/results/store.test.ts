@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { readLastOf } from '#shared/bus/direct.ts'
 import { DeadLetter } from '#shared/contract/dead-letter.ts'
 import { newRunId } from '#shared/contract/ids.ts'
+import type { FlowAttemptRecord } from '#shared/contract/run-record.ts'
 import { STREAM } from '#shared/contract/streams.ts'
 import { filter, record, subject } from '#shared/contract/subjects.ts'
 import { decode, encode } from '#shared/wire/message.ts'
@@ -10,6 +11,8 @@ import { encodeValue } from '#shared/wire/value.ts'
 import { until } from '../support/until.ts'
 import { COUNTS, completed, failedAttempt, inline, outcome, requested } from './records.ts'
 import { openWorld } from './world.ts'
+
+const START = 1_790_000_000_000
 
 test('results stores what the run logs say', async (t) => {
   await using world = await openWorld()
@@ -42,6 +45,57 @@ test('results stores what the run logs say', async (t) => {
     assert.equal(row?.parent_run, 'parent')
     assert.deepEqual(row?.result, Buffer.from(encodeValue('done', '')))
     assert.equal(Number(row?.ended_ms), 1_790_000_001_000)
+  })
+
+  await t.test('where a run comes from, how often it was tried, and what its steps took over', async () => {
+    const run = newRunId()
+    const error = { code: 'FLOW_FAILED', name: 'Error', message: 'not yet', stack: 'at …' } as const
+    const failed: FlowAttemptRecord = { error, base: 2, at: START, dueAt: START + 500, writer: 'c-1' }
+    await world.publish(
+      requested(run, {
+        priority: 5,
+        timeoutSeconds: 60,
+        resumes: 'before',
+        schedule: { name: 'nightly', at: START },
+        version: '0.2.0',
+        parent: { run: 'p', step: 2, attempt: 1, name: 'sub', digest: 'd', queuedAt: 1, root: 'top' },
+      }),
+      { subject: record(run).flowAttempt(1), body: encode(failed) },
+      outcome(run, 1),
+      outcome(run, 3, { from: { how: 'resumed', run, step: 1, at: START } }),
+      completed(run, { attempts: 2, steps: 3 }),
+    )
+    await world.untilSql(`select state from runs where run = '${run}'`, 'completed')
+    const [row] = await world.sql(
+      `select priority, timeout_seconds, resumes, schedule, version, root_run, attempts,
+         (extract(epoch from scheduled_for) * 1000)::float8 as scheduled from runs where run = $1`,
+      [run],
+    )
+    assert.deepEqual(row, {
+      priority: 5,
+      timeout_seconds: 60,
+      resumes: 'before',
+      schedule: 'nightly',
+      version: '0.2.0',
+      root_run: 'top',
+      attempts: 2,
+      scheduled: START,
+    })
+    const { run: summary, attempts } = await world.ask('run', { run })
+    assert.deepEqual(
+      [summary?.priority, summary?.resumes, summary?.schedule, summary?.attempts],
+      [5, 'before', 'nightly', 2],
+    )
+    const { stack: _, ...shown } = error
+    assert.deepEqual(attempts, [{ attempt: 1, error: shown, base: 2, failedAt: START, dueAt: START + 500 }])
+    const { steps } = await world.ask('steps', { run })
+    assert.deepEqual(
+      steps.map(({ step, from }) => [step, from]),
+      [
+        [1, undefined],
+        [3, { how: 'resumed', run, step: 1 }],
+      ],
+    )
   })
 
   await t.test('outcomes, failed attempts and losses become one row each', async () => {

@@ -10,7 +10,7 @@ import { type Answer, QUERIES, type QueryName, type Question } from '#shared/con
 import { STREAM } from '#shared/contract/streams.ts'
 import { subject } from '#shared/contract/subjects.ts'
 import { decode, encode, unpack } from '#shared/wire/message.ts'
-import type { Retention } from '../../services/results/purge.ts'
+import { RETENTION, type Retention } from '../../services/results/retention.ts'
 import { startResults } from '../../services/results/start.ts'
 import { tempHome } from '../support/temp-home.ts'
 import { until } from '../support/until.ts'
@@ -20,7 +20,12 @@ import { type TestActor, testActor } from './actor.ts'
 export type World = Awaited<ReturnType<typeof openWorld>>
 
 /** Purging is left to those tests that ask for it. */
-const NEVER: Retention = { keepMs: 1e12, tombstoneMs: 1e12, everyMs: 3_600_000 }
+const NEVER: Retention = {
+  ...RETENTION,
+  log: 1e12,
+  tombstones: 1e12,
+  everyMs: 3_600_000,
+}
 
 const MAIN = fileURLToPath(new URL('../../services/results/main.ts', import.meta.url))
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { execa } from 'execa'
@@ -37,6 +37,71 @@ test('a pid that went to somebody else holds nothing, another host does', async 
   }
   writeFileSync(path, JSON.stringify({ ...mine, host: 'elsewhere' }))
   assert.throws(() => takeLock(path), { code: 'BAD_ENVIRONMENT', message: /in use on host elsewhere/ })
+})
+
+test('of a lock on another host the signs of life say whether it is in use, and what to do', async () => {
+  await using home = await tempHome()
+  const path = join(home.path, 'lock')
+  const other = { ...(identityOf(process.pid) as ProcessIdentity), host: 'elsewhere' }
+  const refusal = (): { message: string; facts: Record<string, unknown> } => {
+    for (const ask of [takeLock, lockHolder]) {
+      try {
+        ask(path)
+        assert.fail('it was given away')
+      } catch (error) {
+        if (ask === lockHolder) return error as { message: string; facts: Record<string, unknown> }
+        assert.equal((error as { code: string }).code, 'BAD_ENVIRONMENT')
+      }
+    }
+    throw new Error('never')
+  }
+  // As it holds it there, and beats.
+  const lock = takeLock(path) as Disposable & { owner: ProcessIdentity }
+  writeFileSync(path, JSON.stringify(other))
+  const used = refusal()
+  assert.match(
+    used.message,
+    /in use on host elsewhere \(process \d+, last sign of life \d+ s ago\): run qubus down there/,
+  )
+  assert.ok(!used.message.includes('remove'), used.message)
+  // Three hours without a sign.
+  const before = new Date(Date.now() - 3 * 3600 * 1000)
+  utimesSync(`${path}.alive`, before, before)
+  const silent = refusal()
+  assert.match(
+    silent.message,
+    /was last in use on host elsewhere \(process \d+, silent for 3 h\).*remove .*\/lock and try again/,
+  )
+  assert.ok(Number(silent.facts['silentSeconds']) >= 3 * 3600)
+  // Whose lock it is no more does not take the other one's away.
+  lock[Symbol.dispose]()
+  assert.deepEqual(readdirSync(home.path).sort(), ['lock', 'lock.alive'])
+  rmSync(`${path}.alive`)
+  assert.match(refusal().message, /no sign of life since/)
+  // What the message says to do works.
+  rmSync(path)
+  using mine = takeLock(path) as Disposable & { owner: ProcessIdentity }
+  assert.equal(mine.owner.pid, process.pid)
+})
+
+test('the lock of a host that was started anew, or of a process that is gone, is taken over with its signs', async () => {
+  await using home = await tempHome()
+  const path = join(home.path, 'lock')
+  const mine = identityOf(process.pid) as ProcessIdentity
+  for (const gone of [
+    { ...mine, boot: 'before' },
+    { ...mine, pid: 2 ** 22 - 1 },
+  ]) {
+    writeFileSync(path, JSON.stringify(gone))
+    writeFileSync(`${path}.alive`, '')
+    const before = new Date(0)
+    utimesSync(`${path}.alive`, before, before)
+    const lock = takeLock(path) as Disposable & { owner: ProcessIdentity }
+    assert.equal(lock.owner.pid, process.pid)
+    assert.ok(statSync(`${path}.alive`).mtimeMs > Date.now() - 60_000)
+    lock[Symbol.dispose]()
+    assert.deepEqual(readdirSync(home.path), [])
+  }
 })
 
 test('of many that find a stale lock at once, exactly one gets it', async () => {

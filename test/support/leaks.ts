@@ -16,9 +16,12 @@ export function atEndOfFile(finish: () => PromiseLike<void>): void {
 // Hooks run in the order they were made: one made after the file was read comes after the file's own.
 setImmediate(() => {
   after(async () => {
-    for (const finish of finishers.reverse()) await finish()
-    await assertNoDescendants()
+    const errors: unknown[] = []
+    // What can't be closed leaves the others no less to be closed.
+    for (const finish of [...finishers.reverse(), assertNoDescendants])
+      await Promise.resolve(finish()).catch((error: unknown) => errors.push(error))
     exitIfHeldOpen()
+    if (errors.length > 0) throw errors[0]
   })
 })
 

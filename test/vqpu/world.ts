@@ -102,7 +102,7 @@ export class World {
   publish(stream: StreamName, to: string, body: unknown): Promise<Creation> {
     let publisher = this.#publishers.get(stream)
     if (publisher === undefined) {
-      publisher = new Publisher(this.bus.nc, { stream })
+      publisher = new Publisher(this.bus.nc, { stream, atomic: stream !== STREAM.submissions })
       this.#publishers.set(stream, publisher)
     }
     return publisher.create({ subject: to, body: body instanceof Uint8Array ? body : encode(body) })

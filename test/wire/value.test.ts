@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { execa } from 'execa'
 import fc from 'fast-check'
+import { Packr } from 'msgpackr'
+import { TerminalError } from '#shared/contract/errors.ts'
 import { decodeValue, encodeValue } from '#shared/wire/value.ts'
 
 const through = (value: unknown): unknown => decodeValue(encodeValue(value, 'the value'))
@@ -10,6 +12,10 @@ for (const [what, value] of Object.entries<unknown>({
   undefined,
   null: null,
   NaN: Number.NaN,
+  'a minus zero': -0,
+  'minus zeros in an object that is there twice': (({ twice }) => [twice, twice, new Map([['k', [-0, 0]]])])({
+    twice: { zero: -0 },
+  }),
   infinity: Number.NEGATIVE_INFINITY,
   'a float': 0.1,
   'an integer of 53 bits': Number.MAX_SAFE_INTEGER,
@@ -86,6 +92,56 @@ test('an error keeps its class, name, message and cause', () => {
   assert.ok(got.cause instanceof RangeError)
 })
 
+class Broken extends Error {
+  code = 'E_BROKEN'
+  at = new Date(5)
+  look = (): number => 1
+}
+
+test("an error keeps what its author put on it, and what can't travel is marked", () => {
+  const got = through({
+    list: [new Broken('no', { cause: new AggregateError([new Broken('one'), 'two'], 'all') })],
+  }) as { list: [Broken] }
+  const [error] = got.list
+  assert.ok(error instanceof Error)
+  assert.deepEqual(
+    [error.name, error.message, error.code, error.at],
+    ['Broken', 'no', 'E_BROKEN', new Date(5)],
+  )
+  assert.equal(error.look, '[left out: a function]')
+  const cause = error.cause as AggregateError
+  assert.ok(cause instanceof AggregateError)
+  assert.deepEqual(
+    cause.errors.map(({ name, message }: Error) => [name, message]),
+    [
+      ['Broken', 'one'],
+      ['Error', 'something other than an error was thrown: "two"'],
+    ],
+  )
+  assert.equal(error.stack, 'Broken: no')
+})
+
+test('an error of ours is one of ours', () => {
+  const got = through(new TerminalError('never', { facts: { a: 1 } })) as TerminalError
+  assert.ok(got instanceof TerminalError)
+  assert.deepEqual([got.code, got.facts['a']], ['TERMINAL', 1])
+})
+
+test('an error that is its own cause travels', () => {
+  const error = new Error('round')
+  error.cause = error
+  assert.equal((through(error) as Error).message, 'round')
+})
+
+test('an error as it was written before errors had properties is read', () => {
+  const old = new Packr({ structuredClone: true, moreTypes: true }).pack(
+    new RangeError('far', { cause: { a: 1 } }),
+  )
+  const got = decodeValue(old) as Error
+  assert.ok(got instanceof RangeError)
+  assert.deepEqual([got.message, got.cause], ['far', { a: 1 }])
+})
+
 test('what is one object before is one object after', () => {
   const shared = { n: 1 }
   const got = through({ a: shared, b: [shared], c: new Map([['k', shared]]) }) as {
@@ -106,11 +162,7 @@ test('a value may refer to itself', () => {
   assert.equal(got.list[0], got.list)
 })
 
-// A minus zero comes back as zero: msgpack has no integer for it.
-const number = fc.oneof(
-  fc.integer(),
-  fc.double().map((each) => (each === 0 ? 0 : each)),
-)
+const number = fc.oneof(fc.integer(), fc.double(), fc.constant(-0))
 const values = [
   fc.boolean(),
   number,
@@ -186,6 +238,9 @@ for (const [what, value, place] of [
   ['an instance of Point', { p: { q: new Point() } }, '.p.q'],
   ['an instance of Promise', { later: Promise.resolve() }, '.later'],
   ['an instance of WeakMap', new Map([['k', new WeakMap()]]), '[k]'],
+  ['an instance of Places', { m: new (class Places extends Map {})() }, '.m'],
+  ['an instance of Floats', [new (class Floats extends Float64Array {})(1)], '[0]'],
+  ['an instance of Float16Array', [new Float16Array(1)], '[0]'],
   ['a function', new Map([[() => 1, 1]]), '(a key)'],
   ['a symbol', new Set([Symbol('s')]), '(an element)'],
 ] as const) {

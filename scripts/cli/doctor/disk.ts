@@ -3,45 +3,11 @@ import { mkdtemp, open, readFile, realpath, rm, stat, statfs } from 'node:fs/pro
 import { dirname, join } from 'node:path'
 import type { Environment } from '#shared/config/environment.ts'
 import type { Finding } from './checks.ts'
-
-const NETWORK = new Set([
-  'nfs',
-  'nfs4',
-  'cifs',
-  'smb3',
-  'lustre',
-  'gpfs',
-  'beegfs',
-  'ceph',
-  'glusterfs',
-  'afs',
-  '9p',
-  'fuse.sshfs',
-  'pvfs2',
-  'orangefs',
-  'wekafs',
-  'panfs',
-])
-const VOLATILE = new Set(['tmpfs', 'ramfs'])
+import { findMount, judgeMount } from './mounts.ts'
 
 export async function checkFileSystem({ home }: Environment): Promise<Finding> {
   const folder = await nearestFolder(home)
-  const { type, mountPoint } = await mountOf(folder)
-  const found = `${type} at ${mountPoint}, for ${home}`
-  if (NETWORK.has(type))
-    return {
-      ok: false,
-      found,
-      advice:
-        'a network file system loses or delays what the broker syncs: set QUBUS_HOME to a folder on a local disk',
-    }
-  if (VOLATILE.has(type))
-    return {
-      ok: false,
-      found,
-      advice: 'this is memory, gone after a restart: set QUBUS_HOME to a folder on a local disk',
-    }
-  return { ok: true, found }
+  return judgeMount(findMount(await readFile('/proc/self/mounts', 'utf8'), folder), home)
 }
 
 const WRITES = 40
@@ -102,22 +68,4 @@ async function nearestFolder(path: string): Promise<string> {
   const found = await stat(path).catch(() => undefined)
   if (found?.isDirectory()) return realpath(path)
   return nearestFolder(dirname(path))
-}
-
-/** From the mount table: the longest mount point above `folder`; of two at one place, the later one hides the other. */
-async function mountOf(folder: string): Promise<{ type: string; mountPoint: string }> {
-  return findMount(await readFile('/proc/self/mounts', 'utf8'), folder)
-}
-
-export function findMount(table: string, folder: string): { type: string; mountPoint: string } {
-  let best = { type: 'unknown', mountPoint: '' }
-  for (const line of table.split('\n')) {
-    const [, point = '', type = ''] = line.split(' ')
-    const mountPoint = point.replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
-      String.fromCharCode(Number.parseInt(octal, 8)),
-    )
-    const above = mountPoint === '/' || folder === mountPoint || folder.startsWith(`${mountPoint}/`)
-    if (mountPoint !== '' && above && mountPoint.length >= best.mountPoint.length) best = { type, mountPoint }
-  }
-  return best
 }

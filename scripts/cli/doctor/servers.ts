@@ -1,9 +1,12 @@
 /** Whether the servers are there, answer, and listen to nobody else. */
 import { access, constants, readFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { builtBroker, isAtLeast, versionOf } from '#infra/broker/find-broker.ts'
 import { hasGo, pinnedVersion } from '#infra/broker/go-build.ts'
+import { supervisorFiles } from '#infra/supervisor/files.ts'
+import { lockHolder } from '#infra/supervisor/home-lock.ts'
 import { connectBus } from '#shared/bus/connect.ts'
 import { connectionFor, databaseUrlFrom } from '#shared/config/credentials.ts'
 import { type Environment, readHost } from '#shared/config/environment.ts'
@@ -11,6 +14,19 @@ import { QubusError } from '#shared/contract/errors.ts'
 import type { Finding } from './checks.ts'
 
 const NOT_UP: Finding = { ok: true, found: 'not running on this home' }
+
+/** Whether a system of another host, or of this one, has this home. */
+export async function checkHome({ home }: Environment): Promise<Finding> {
+  try {
+    const holder = lockHolder(supervisorFiles(home).lock)
+    return {
+      ok: true,
+      found: holder ? `${home}, supervised by process ${holder.pid}` : `${home}, held by nobody`,
+    }
+  } catch (error) {
+    return { ok: false, found: `${home} is held`, advice: (error as Error).message }
+  }
+}
 
 export async function checkBroker(environment: Environment): Promise<Finding> {
   try {
@@ -77,7 +93,7 @@ export async function checkBrokerBinary({ cache, url }: Environment): Promise<Fi
 export async function checkListeners(environment: Environment): Promise<Finding> {
   const ports = await Promise.all([environment.paths.brokerPort, environment.paths.postgresPort].map(portIn))
   const known = ports.filter((port) => port !== undefined)
-  if (known.length === 0) return NOT_UP
+  if (known.length === 0) return canListen()
   const listening = (
     await Promise.all(
       ['/proc/net/tcp', '/proc/net/tcp6'].map((table) => readFile(table, 'utf8').catch(() => '')),
@@ -95,6 +111,23 @@ export async function checkListeners(environment: Environment): Promise<Finding>
     found,
     advice: 'others can reach it over the network: a firewall, or a home of its own on loopback, is needed',
   }
+}
+
+// As qubus up will: on loopback, on ports that the kernel gives.
+function canListen(): Promise<Finding> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', (error) =>
+      resolve({
+        ok: false,
+        found: `no port can be had on loopback: ${error.message}`,
+        advice: 'broker and Postgres listen there: bring up the interface lo, or free ports',
+      }),
+    )
+    server.listen(0, '127.0.0.1', () =>
+      server.close(() => resolve({ ok: true, found: 'nothing listens yet; loopback gives free ports' })),
+    )
+  })
 }
 
 async function portIn(file: string): Promise<number | undefined> {

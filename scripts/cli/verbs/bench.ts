@@ -5,7 +5,7 @@ import { QubusError } from '#shared/contract/errors.ts'
 import { runChild } from '../child.ts'
 
 export async function bench(name: string | undefined, flags: string[]): Promise<number> {
-  const file = fileURLToPath(new URL('../../bench/main.ts', import.meta.url))
+  const file = fileURLToPath(new URL('../../benchmark/main.ts', import.meta.url))
   if (!existsSync(file))
     throw new QubusError('INVALID_OPTION', 'the benchmarks are not part of this installation')
   return runChild(file, name === undefined ? flags : [name, ...flags])

@@ -3,7 +3,7 @@ import { readEnvironment } from '#shared/config/environment.ts'
 import { CHECKS, type Finding } from '../doctor/checks.ts'
 import { EXIT } from '../exit-code.ts'
 import { emit, print } from '../output.ts'
-import { painter } from '../terminal/colour.ts'
+import { type Paint, painter } from '../terminal/colour.ts'
 import { printable } from '../terminal/printable.ts'
 
 export async function doctor(options: { json?: boolean }): Promise<number> {
@@ -17,12 +17,15 @@ export async function doctor(options: { json?: boolean }): Promise<number> {
     ok &&= finding.ok
     if (options.json) emit({ check: name, ...finding })
     else {
-      print(
-        `${finding.ok ? paint('green', 'ok  ') : paint('red', 'BAD ')} ${name.padEnd(16)} ${printable(finding.found)}`,
-      )
+      print(`${verdict(finding, paint)} ${name.padEnd(16)} ${printable(finding.found)}`)
       if (finding.advice !== undefined)
         print(`     ${' '.repeat(16)} ${paint('yellow', printable(finding.advice))}`)
     }
   }
   return ok ? EXIT.done : EXIT.failed
+}
+
+function verdict({ ok, advice }: Finding, paint: Paint): string {
+  if (!ok) return paint('red', 'BAD ')
+  return advice === undefined ? paint('green', 'ok  ') : paint('yellow', 'hm  ')
 }

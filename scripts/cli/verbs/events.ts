@@ -1,8 +1,8 @@
 /** `qubus events`: what happened, and with --follow what happens. */
 import { connect } from '#shared/client/client.ts'
 import type { CloudEvent } from '#shared/contract/event.ts'
+import { toJson } from '#shared/wire/json-form.ts'
 import { EXIT } from '../exit-code.ts'
-import { toJson } from '../json-form.ts'
 import { emit, print } from '../output.ts'
 import { painter } from '../terminal/colour.ts'
 import { parseDuration } from '../terminal/duration.ts'

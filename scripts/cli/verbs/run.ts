@@ -1,42 +1,39 @@
 /** `qubus run`: checks, sends and follows a flow request. */
-import { connect } from '#shared/client/client.ts'
+import { clientOn } from '#shared/client/client.ts'
 import type { RunOutcome } from '#shared/client/outcome.ts'
 import { prepareFlow } from '#shared/client/prepare-flow.ts'
+import { assertKnownFlow } from '#shared/client/published-flows.ts'
+import { openSession } from '#shared/client/session.ts'
+import { toJson } from '#shared/wire/json-form.ts'
 import { describeFailure, failureForm } from '../error-form.ts'
 import { EXIT, exitCodeOfRun } from '../exit-code.ts'
 import { leftGoing, sendAndFollow } from '../follow.ts'
-import { toJson } from '../json-form.ts'
-import { readParams } from '../options.ts'
+import { type RequestOptions, requestFrom } from '../options.ts'
 import { emit, print, say } from '../output.ts'
 import { formatSeconds } from '../terminal/duration.ts'
 
-export type RunVerbOptions = {
-  params?: string
-  param?: string[]
+export type RunVerbOptions = RequestOptions & {
   detach?: boolean
+  id?: string
   run?: string
-  project?: string
-  priority?: number
-  tag?: string[]
-  pool?: string
+  watch?: boolean
   json?: boolean
 }
 
 export async function run(target: string, options: RunVerbOptions): Promise<number> {
-  const params = readParams(options.params, options.param)
+  const { params, ...rest } = requestFrom(options)
+  if (options.watch) return (await import('./run-watch.ts')).runWatched(target, options)
   const prepared = await prepareFlow(target, params)
-  const { run, project, priority, pool } = options
   const wanted = {
+    ...rest,
     flow: prepared.flow,
     bundle: prepared.bundle,
-    params,
-    run,
-    project,
-    priority,
-    tags: options.tag,
-    pool,
+    params: prepared.params,
+    run: options.id ?? options.run,
   }
-  await using client = await connect()
+  const session = await openSession()
+  await using client = clientOn(session)
+  if (prepared.bundle === undefined) await assertKnownFlow(session, prepared.flow)
   if (options.detach) {
     const id = await client.request(wanted)
     if (options.json) emit({ run: id, flow: prepared.flow, state: 'queued' })

@@ -17,7 +17,7 @@ export async function status(options: { json?: boolean }): Promise<number> {
 
 function toJsonShape({ actors, vqpus, jobs, queues }: SystemStatus) {
   return {
-    actors: actors.map(({ name, id, pid, host, state, job, pools }) => ({
+    actors: actors.map(({ name, id, pid, host, state, job, pools, paused }) => ({
       name,
       id,
       pid,
@@ -25,6 +25,7 @@ function toJsonShape({ actors, vqpus, jobs, queues }: SystemStatus) {
       state,
       job,
       pools,
+      paused,
     })),
     vqpus: vqpus.map(({ id, engine, state, why, host, pid, queued, running, job }) => ({
       id,
@@ -62,6 +63,8 @@ function showForPeople({ actors, vqpus, jobs, queues }: SystemStatus): void {
       paint: colour(2),
     }),
   )
+  const reasons = new Set(actors.flatMap(({ name, paused }) => (paused ? [`${name}: ${paused}`] : [])))
+  for (const reason of reasons) print(`\n${reason}`)
   if (vqpus.length > 0) {
     print(
       `\n${renderTable({

@@ -8,7 +8,7 @@ import { type Counts, DEFAULT_COUNTS } from '#infra/supervisor/plan.ts'
 import { supervise } from '#infra/supervisor/supervise.ts'
 import { loadCluster } from '#shared/cluster/load-cluster.ts'
 import { type Environment, readEnvironment, variablesWith } from '#shared/config/environment.ts'
-import { ERRORS, QubusError } from '#shared/contract/errors.ts'
+import { codeOf, ERRORS, QubusError } from '#shared/contract/errors.ts'
 import { EXIT } from '../exit-code.ts'
 import { emit, say } from '../output.ts'
 
@@ -70,7 +70,11 @@ function realHome(environment: Environment): Environment {
 
 // Whatever kept it from starting, the system can't be reached; only what was asked wrongly says so.
 function notUp(error: unknown): unknown {
-  if (error instanceof QubusError && ERRORS[error.code].kind !== 'terminal' && error.code !== 'INTERNAL')
+  if (
+    error instanceof QubusError &&
+    ERRORS[codeOf(error) ?? 'INTERNAL'].kind !== 'terminal' &&
+    error.code !== 'INTERNAL'
+  )
     return error
   return new QubusError('UNREACHABLE', (error as Error).message, { cause: error })
 }

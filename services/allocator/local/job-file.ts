@@ -14,6 +14,8 @@ const JobFile = z.object({
   claimedBy: Identity,
   submittedAt: z.number(),
   walltimeSeconds: z.number().optional(),
+  /** Ids of the GPUs that are its own until it has ended. */
+  gpus: z.array(z.string()).optional(),
   process: Identity.optional(),
   startedAt: z.number().optional(),
   /** Somebody asked it to end, for this reason. */

@@ -3,7 +3,9 @@ import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { leaderWith } from '#shared/process/find.ts'
 import { identify, isAlive, type ProcessIdentity, signalExactly } from '#shared/process/identity.ts'
+import { msSince } from '../ms-since.ts'
 import type { CancelOptions, Job, JobId, JobSpec, Scheduler } from '../scheduler.ts'
+import { shareGpus } from './gpu-shares.ts'
 import { type JobFile, JobFiles } from './job-file.ts'
 import { rotateJobLog, tailJobLog } from './job-log.ts'
 import { type JobExit, startJob } from './start-job.ts'
@@ -24,6 +26,7 @@ export class LocalScheduler implements Scheduler {
   readonly #children = new Set<string>()
   readonly #settling = new Map<string, Promise<void>>()
   readonly #terminating = new Map<string, Promise<void>>()
+  #sharing: Promise<unknown> = Promise.resolve()
   readonly #callbacks = new Set<() => void>()
 
   /** @param home where the files go, in its folder `jobs`. */
@@ -42,7 +45,11 @@ export class LocalScheduler implements Scheduler {
     if (!this.#files.claim(walltimeSeconds === undefined ? claim : { ...claim, walltimeSeconds })) return name
     this.#children.add(name)
     try {
-      const process = await startJob(spec, this.#files.logOf(name), (exit) => this.#childEnded(name, exit))
+      const gpus = spec.gpus === undefined ? undefined : await this.#gpusFor(spec)
+      const environment = { ...spec.environment, ...gpus }
+      const process = await startJob({ ...spec, environment }, this.#files.logOf(name), (exit) =>
+        this.#childEnded(name, exit),
+      )
       this.#files.update(name, (job) => ({ ...job, process, startedAt: Date.now() }))
     } catch (error) {
       // Nothing was started, so the name is free again.
@@ -81,6 +88,17 @@ export class LocalScheduler implements Scheduler {
     await Promise.all(this.#settling.values())
   }
 
+  // One after the other: what one gets, the next one finds taken.
+  #gpusFor(spec: JobSpec): Promise<Record<string, string> | undefined> {
+    const shared = this.#sharing.then(async () => {
+      const share = await shareGpus(spec, this.#files.all())
+      if (share) this.#files.update(spec.name, (job) => ({ ...job, gpus: share.gpus }))
+      return share?.environment
+    })
+    this.#sharing = shared.catch(() => {})
+    return shared
+  }
+
   /** Compares what the file says with what runs, and draws the conclusions. */
   #look(job: JobFile): JobFile {
     if (job.ended) return job
@@ -107,7 +125,7 @@ export class LocalScheduler implements Scheduler {
           startedAt: now.startedAt ?? now.submittedAt,
         })) ?? job
       )
-    if (Date.now() > job.submittedAt + CLAIM_GRACE_MS)
+    if (msSince(job.submittedAt, Date.now()) > CLAIM_GRACE_MS)
       this.#settle(job.name, vanished(job, 'the allocator that claimed it died before it started it'))
     return job
   }
@@ -171,7 +189,7 @@ export class LocalScheduler implements Scheduler {
 
 // What another allocator began to end, and died over, is ended too.
 function isOverdue(job: JobFile): boolean {
-  if (job.endingAt !== undefined) return Date.now() > job.endingAt + ABANDONED_END_MS
+  if (job.endingAt !== undefined) return msSince(job.endingAt, Date.now()) > ABANDONED_END_MS
   return (
     job.walltimeSeconds !== undefined &&
     Date.now() > (job.startedAt ?? job.submittedAt) + job.walltimeSeconds * 1000

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { closeSync } from 'node:fs'
 import { QubusError } from '#shared/contract/errors.ts'
 import { identify, type ProcessIdentity } from '#shared/process/identity.ts'
+import { NODE_FLAGS } from '#shared/process/node-flags.ts'
 import type { JobSpec } from '../scheduler.ts'
 import { openJobLog } from './job-log.ts'
 import { JOB_VARIABLE } from './sweep-orphans.ts'
@@ -17,7 +18,7 @@ export async function startJob(
 ): Promise<ProcessIdentity> {
   const log = openJobLog(logFile)
   try {
-    const child = spawn(process.execPath, [...spec.argv], {
+    const child = spawn(process.execPath, [...NODE_FLAGS, ...spec.argv], {
       detached: true,
       stdio: ['ignore', log, log],
       env: { ...spec.environment, ...endOf(spec), [JOB_VARIABLE]: spec.name },

@@ -2,6 +2,8 @@
 import { circuit } from '#shared/flow/circuit.ts'
 import { flow } from '#shared/flow/flow.ts'
 import { launchVqpu } from '#shared/flow/vqpu.ts'
+import { graphInput } from '#shared/graph/input.ts'
+import { runGraph } from '#shared/graph/run-graph.ts'
 
 export { registry } from '#shared/flow/registry.ts'
 
@@ -41,5 +43,8 @@ export const launch = flow('vqpu-launch', async ({ id, engine, walltimeSeconds, 
   return facts
 })
 
+/** A flow without code: `qubus run FILE.yaml`. What is wrong with its document is found before any work. */
+export const graph = flow('graph', { input: graphInput, runName: '{name}' }, runGraph)
+
 /** What a bundle exports of its file. */
-export const file = { runCircuit, launch }
+export const file = { runCircuit, launch, graph }

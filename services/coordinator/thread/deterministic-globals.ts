@@ -13,6 +13,7 @@ import http2 from 'node:http2'
 import https from 'node:https'
 import { syncBuiltinESMExports } from 'node:module'
 import net from 'node:net'
+import os from 'node:os'
 import timers from 'node:timers'
 import timersPromises from 'node:timers/promises'
 import tls from 'node:tls'
@@ -24,6 +25,7 @@ export type CurrentRun = () => { now(): number; random(): number; uuid(): string
 
 export function makeDeterministic(current: CurrentRun): void {
   patchTime(current)
+  patchFormats(current)
   patchChance(current)
   refuse(current, globalThis, ['fetch', 'WebSocket', 'EventSource'], 'use a task, or sideEffect')
   refuse(current, globalThis, ['setTimeout', 'setInterval', 'setImmediate'], 'use sleep')
@@ -53,6 +55,8 @@ export function makeDeterministic(current: CurrentRun): void {
   refuse(current, dns.promises, functions(dns.promises), 'use a task')
   refuse(current, fs, functions(fs), 'use a task, or sideEffect')
   refuse(current, fs.promises, functions(fs.promises), 'use a task, or sideEffect')
+  // Another coordinator may be on another host.
+  refuse(current, os, functions(os), 'use a task, or sideEffect')
   syncBuiltinESMExports()
 }
 
@@ -89,6 +93,24 @@ function patchTime(current: CurrentRun): void {
     'hrtime',
     Object.assign(hrtime, { bigint: () => (current() ? nanoseconds() : realHrtime.bigint()) }),
   )
+}
+
+// A format without a date is of now.
+function patchFormats(current: CurrentRun): void {
+  const { prototype } = Intl.DateTimeFormat
+  const of = (date: unknown): unknown => (date === undefined ? current()?.now() : date)
+  const { get } = Object.getOwnPropertyDescriptor(prototype, 'format') as { get(): (date: unknown) => string }
+  Object.defineProperty(prototype, 'format', {
+    configurable: true,
+    get(this: Intl.DateTimeFormat) {
+      const format = get.call(this)
+      return (date: unknown) => format(of(date))
+    },
+  })
+  const { formatToParts } = prototype
+  replace(prototype, 'formatToParts', function (this: Intl.DateTimeFormat, date: unknown) {
+    return formatToParts.call(this, of(date) as Date)
+  })
 }
 
 function patchChance(current: CurrentRun): void {

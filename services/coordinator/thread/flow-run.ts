@@ -3,68 +3,93 @@
  * holds, in log order, one record at a time, with the micro-task queue drained in between. So a replay makes the same
  * calls, and a race has the same winner.
  */
-import { hash } from 'node:crypto'
 import { CancelledError, NonDeterministicFlowError, QubusError } from '#shared/contract/errors.ts'
 import { fromFailure, toFailure } from '#shared/contract/failure.ts'
 import type { LogLine } from '#shared/contract/log-lines.ts'
-import type { FlowContext, FutureState, StepHandle, StepRequest } from '#shared/flow/runtime.ts'
+import { authorPlace, calledAt } from '#shared/flow/author-place.ts'
+import type {
+  FlowContext,
+  FutureState,
+  MapRequest,
+  StepHandle,
+  StepRequest,
+  StepSink,
+} from '#shared/flow/runtime.ts'
 import { decodeValue, encodeValue } from '#shared/wire/value.ts'
 import { seededChance } from './chance.ts'
-import type { FlowEnd, FromThread, LogItem, RunKey } from './protocol.ts'
+import { gatherAlike, packSteps } from './compact.ts'
+import { Deliveries } from './deliveries.ts'
+import type { FlowEnd, FlowStart, FromThread, LogItem, RunKey, WantedStep } from './protocol.ts'
+import { FlowRange, packValues } from './range.ts'
+import { stepDigest } from './step-digest.ts'
 
 const nextTurn = setImmediate
-const later = setTimeout
-const notLater = clearTimeout
+const soon = queueMicrotask
 
 type Step = {
   kind: string
   name: string
   digest: string
-  state: FutureState
+  retrying: boolean
   observed: boolean
   execute: (() => unknown) | undefined
-  resolve(value: unknown): void
-  reject(error: unknown): void
+  sink: StepSink
+  /** Its stack says where it was asked for. */
+  site: Error | undefined
 }
 
 type Outcome = Extract<LogItem, { kind: 'outcome' }>
 
-/** How long the log may hold an outcome of a step that the code has not asked for, before that is an error. */
-const UNASKED_MS = 2_000
+/** Lines of one attempt of the flow are numbered from here on times the attempt: a replay of it writes none twice. */
+const LINES_PER_ATTEMPT = 10_000_000
 
-export type FlowRunOptions = {
+/** Steps that are sent at once. */
+const MOST_WANTED = 4096
+
+/** Steps whose place in the code is kept at once: each takes as much memory as all the rest of it. */
+const MOST_SITES = 20_000
+
+export type FlowRunOptions = Omit<FlowStart, 'bundle' | 'params'> & {
   key: RunKey
-  run: string
-  startedAt: number
   send(message: FromThread): void
   /** Runs `fn` as the code of this run. */
   enter<T>(fn: () => T): T
   /** Runs `fn` as the side effect of a step: it may use the outside world. */
   enterEffect<T>(step: number, fn: () => T): T
+  /** Called where the code asks for a step, or for many that begin with it. */
+  asked?(step: number): void
 }
 
 export class FlowRun implements FlowContext {
   readonly run: string
   readonly #options: FlowRunOptions
   readonly #steps = new Map<number, Step>()
-  readonly #queue: LogItem[] = []
+  readonly #badly = new Map<number, 'failed' | 'cancelled'>()
+  readonly #ranges: FlowRange[] = []
+  readonly #deliveries: Deliveries
   readonly #chance: ReturnType<typeof seededChance>
-  #asked = 0
+  #wanted: WantedStep[] = []
+  #asked: number
   #open = 0
   #clock: number
-  #pumping = false
-  #unasked: NodeJS.Timeout | undefined
   #cancelled: CancelledError | undefined
   #ending: FlowEnd | undefined
   #ended = false
   #firstUnseen: { step: number; name: string; error: unknown } | undefined
-  #logged = 0
+  #logged: number
 
   constructor(options: FlowRunOptions) {
     this.#options = options
     this.run = options.run
-    this.#clock = options.startedAt
-    this.#chance = seededChance(options.run)
+    this.#asked = options.base
+    this.#clock = options.origin.at
+    this.#chance = seededChance(options.origin.run)
+    this.#logged = (options.attempt - 1) * LINES_PER_ATTEMPT
+    this.#deliveries = new Deliveries({
+      give: (item) => this.#options.enter(() => this.#give(item)),
+      asked: () => this.#asked,
+      unasked: (item) => this.fail(unaskedError(item, this.#asked - options.base)),
+    })
   }
 
   /** Starts the author's function; the end is sent as a message. */
@@ -80,59 +105,76 @@ export class FlowRun implements FlowContext {
 
   /** Hands over what the log holds next. */
   deliver(items: LogItem[]): void {
-    for (const item of items) this.#queue.push(item)
-    this.#pump()
+    if (!this.#ended) this.#deliveries.add(items)
   }
 
-  request(request: StepRequest): StepHandle {
-    if (this.#cancelled || this.#ended)
-      return refused(this.#cancelled ?? new CancelledError('the run has ended'))
-    const where =
-      request.kind === 'task'
-        ? `an argument of task ${JSON.stringify(request.name)}`
-        : `the input of ${request.kind} ${JSON.stringify(request.name)}`
-    const value = encodeValue(request.value, where)
-    const number = ++this.#asked
-    this.#open++
-    const digest = hash(
-      'sha256',
-      Buffer.concat([Buffer.from(`${request.kind}\n${request.name}\n`), value]),
-      'base64url',
-    ).slice(0, 22)
-    const promise = new Promise<unknown>((resolve, reject) => {
-      this.#steps.set(number, {
-        kind: request.kind,
-        name: request.name,
-        digest,
-        state: 'queued',
-        observed: false,
-        execute: request.execute,
-        resolve,
-        reject,
-      })
-    })
-    this.#options.send({
-      type: 'steps',
-      key: this.#options.key,
-      steps: [
-        {
-          step: number,
-          kind: request.kind,
-          name: request.name,
-          label: request.label,
-          digest,
-          value,
-          policy: request.policy,
-        },
-      ],
-    })
-    if (this.#unasked) this.#pump()
-    return {
-      step: number,
-      promise,
-      state: () => this.#steps.get(number)?.state ?? 'queued',
-      cancel: () => this.#options.send({ type: 'cancel-step', key: this.#options.key, step: number }),
+  ask(request: StepRequest, sink: StepSink): number {
+    const refusal = this.#refusal()
+    if (refusal) {
+      sink.reject(refusal)
+      return 0
     }
+    const { kind, name, label, policy, execute } = request
+    const what = JSON.stringify(name)
+    const value = encodeValue(
+      request.value,
+      () => `${kind === 'task' ? 'an argument' : 'the input'} of ${kind} ${what}${calledAt()}`,
+      kind === 'task' ? 'args' : 'input',
+    )
+    const step = ++this.#asked
+    this.#options.asked?.(step)
+    this.#open++
+    const digest = stepDigest(kind, name, value)
+    const site = this.#options.replay && this.#steps.size < MOST_SITES ? new Error() : undefined
+    this.#steps.set(step, { kind, name, digest, retrying: false, observed: false, execute, sink, site })
+    const waiting = this.#wanted.push({ step, kind, name, label, digest, value, policy })
+    if (waiting === 1) soon(() => this.#sendWanted())
+    else if (waiting === MOST_WANTED) this.#sendWanted()
+    this.#deliveries.more()
+    return step
+  }
+
+  map({ kind, name, policy, values, concurrency }: MapRequest, sink: StepSink): { cancel(): void } {
+    const refusal = this.#refusal()
+    if (refusal) {
+      sink.reject(refusal)
+      return { cancel() {} }
+    }
+    const packed = packValues(values, () => `an argument of ${kind} ${JSON.stringify(name)}${calledAt()}`)
+    const range = new FlowRange(this.#asked + 1, kind, name, packed, sink)
+    const { first, count } = range
+    this.#options.asked?.(first)
+    this.#asked += count
+    this.#open += count
+    this.#ranges.push(range)
+    const { key } = this.#options
+    const { bytes } = packed
+    const ends = new Uint8Array(packed.ends.buffer)
+    this.#send({ type: 'range', key, range: { first, count, kind, name, policy, bytes, ends, concurrency } })
+    this.#deliveries.more()
+    return { cancel: () => this.#send({ type: 'stop-range', key, first, all: true }) }
+  }
+
+  /** What bundles of 0.1.0 call. */
+  request(request: StepRequest): StepHandle {
+    let step = 0
+    const promise = new Promise<unknown>((resolve, reject) => {
+      step = this.ask(request, { resolve, reject })
+    })
+    promise.catch(() => {})
+    return { step, promise, state: () => this.state(step), cancel: () => this.cancel(step) }
+  }
+
+  state(step: number): FutureState {
+    const found = this.#steps.get(step)
+    if (found) return found.retrying ? 'retrying' : 'queued'
+    if (step > this.#asked || this.#ranges.some((range) => range.has(step) && !range.isSettled(step)))
+      return 'queued'
+    return step === 0 ? 'cancelled' : (this.#badly.get(step) ?? 'completed')
+  }
+
+  cancel(step: number): void {
+    if (step > 0) this.#send({ type: 'cancel-step', key: this.#options.key, step })
   }
 
   observed(number: number): void {
@@ -160,20 +202,21 @@ export class FlowRun implements FlowContext {
       text,
       ...(fields === undefined ? {} : { fields: plain(fields) }),
     }
-    this.#options.send({ type: 'log', key: this.#options.key, step: 0, first: this.#logged++, lines: [line] })
+    this.#send({ type: 'log', key: this.#options.key, step: 0, first: this.#logged++, lines: [line] })
   }
 
   /** Runs the side effect of a step, once: its result goes to the log, and from there to the flow. */
   execute(number: number): void {
     const step = this.#steps.get(number)
     if (!step?.execute) return
-    const { key, send } = this.#options
+    const { key } = this.#options
     const run = this.#options.enterEffect(number, async () =>
       encodeValue(await step.execute?.(), `the result of side effect ${JSON.stringify(step.name)}`),
     )
     run.then(
-      (result) => send({ type: 'effect', key, step: number, result }),
-      (error: unknown) => send({ type: 'effect', key, step: number, error: toFailure(error, 'TASK_FAILED') }),
+      (result) => this.#send({ type: 'effect', key, step: number, result }),
+      (error: unknown) =>
+        this.#send({ type: 'effect', key, step: number, error: toFailure(error, 'TASK_FAILED') }),
     )
   }
 
@@ -191,8 +234,30 @@ export class FlowRun implements FlowContext {
 
   stop(): void {
     this.#ended = true
-    this.#queue.length = 0
-    notLater(this.#unasked)
+    this.#deliveries.stop()
+  }
+
+  #refusal(): CancelledError | undefined {
+    return this.#cancelled ?? (this.#ended ? new CancelledError('the run has ended') : undefined)
+  }
+
+  #sendWanted(): void {
+    if (this.#wanted.length === 0) return
+    const steps = this.#wanted
+    this.#wanted = []
+    const { key, send } = this.#options
+    for (const each of gatherAlike(steps))
+      send(
+        Array.isArray(each)
+          ? { type: 'steps', key, steps: packSteps(each) }
+          : { type: 'range', key, range: each },
+      )
+  }
+
+  // Steps first: what is said of a step comes after it was asked for.
+  #send(message: FromThread): void {
+    this.#sendWanted()
+    this.#options.send(message)
   }
 
   #finish(value: unknown): void {
@@ -220,9 +285,7 @@ export class FlowRun implements FlowContext {
       new QubusError(
         'UNHANDLED_REJECTION',
         `step ${unseen.step} (${JSON.stringify(unseen.name)}) failed and nobody awaited it: ${(unseen.error as Error).message}`,
-        {
-          cause: unseen.error,
-        },
+        { cause: unseen.error },
       ),
     )
   }
@@ -233,46 +296,13 @@ export class FlowRun implements FlowContext {
   }
 
   #end(end: FlowEnd): void {
-    this.#options.send({ type: 'end', key: this.#options.key, end })
+    this.#send({ type: 'end', key: this.#options.key, end })
     this.stop()
   }
 
-  #pump(): void {
-    if (this.#pumping || this.#ended) return
-    this.#pumping = true
-    const turn = (): void => {
-      const item = this.#queue[0]
-      if (item === undefined || this.#ended || this.#mustWait(item)) {
-        this.#pumping = false
-        return
-      }
-      this.#queue.shift()
-      this.#options.enter(() => this.#give(item))
-      nextTurn(turn)
-    }
-    // Whatever the code does before its first step comes before the first delivery.
-    nextTurn(turn)
-  }
-
-  // The code may still be on its way to the step (a dynamic import takes real time); if it never asks, it has changed.
-  #mustWait(item: LogItem): boolean {
-    if (item.kind !== 'outcome' || item.step <= this.#asked) {
-      notLater(this.#unasked)
-      this.#unasked = undefined
-      return false
-    }
-    this.#unasked ??= later(() => {
-      this.fail(
-        new NonDeterministicFlowError(
-          `the log holds ${JSON.stringify(item.name)} as step ${item.step}, but the flow asked for ${this.#asked} step(s) only: its code or what it depends on has changed`,
-          { step: item.step, recorded: item.name },
-        ),
-      )
-    }, UNASKED_MS)
-    return true
-  }
-
   #give(item: LogItem): void {
+    if (item.kind === 'mark') return this.#send({ type: 'mark', key: this.#options.key, mark: item.mark })
+    if (item.kind === 'cut') return this.#cut(item.first, item.count)
     this.#clock = Math.max(this.#clock, item.at)
     if (item.kind === 'cancel') {
       this.#cancelled = new CancelledError(item.reason)
@@ -280,36 +310,37 @@ export class FlowRun implements FlowContext {
       return
     }
     const step = this.#steps.get(item.step)
-    if (
-      step === undefined ||
-      step.state === 'completed' ||
-      step.state === 'failed' ||
-      step.state === 'cancelled'
-    )
-      return
-    if (item.kind === 'attempt') step.state = 'retrying'
-    else this.#settle(item, step)
+    if (item.kind === 'attempt') {
+      if (step) step.retrying = true
+    } else if (step) this.#settle(item, step)
+    else this.#settleInRange(item)
+  }
+
+  // What was cut off comes to nothing: those who wait for the whole are told.
+  #cut(first: number, count: number): void {
+    const range = this.#ranges.find((each) => each.first === first)
+    if (range === undefined) return
+    this.#open -= range.count - count
+    range.open -= range.count - count
+    if (!range.told && range.open === 0) range.rejected(first, this.#cancelled ?? new CancelledError())
+    nextTurn(() => {
+      this.#endWhenDone()
+      this.#endWhenCancelled()
+    })
   }
 
   #settle(item: Outcome, step: Step): void {
-    if (item.digest !== step.digest) {
-      return this.fail(
-        new NonDeterministicFlowError(
-          `step ${item.step}: the log holds ${JSON.stringify(item.name)} (${item.digest}), the flow asked for ${step.kind} ${JSON.stringify(step.name)} (${step.digest}): another step, or the same with other arguments`,
-          { step: item.step, recorded: item.name, asked: step.name },
-        ),
-      )
-    }
-    step.state = item.state
-    step.execute = undefined
+    if (item.digest !== step.digest) return this.fail(otherStepError(item, step))
+    this.#steps.delete(item.step)
+    if (item.state !== 'completed') this.#badly.set(item.step, item.state)
     this.#open--
     if (item.state === 'completed') {
-      step.resolve(item.result === undefined ? undefined : decodeValue(item.result))
+      step.sink.resolve(item.result === undefined ? undefined : decodeValue(item.result))
       if (this.#ending) nextTurn(() => this.#endWhenDone())
       return
     }
     const error = item.error === undefined ? new CancelledError() : fromFailure(item.error)
-    step.reject(error)
+    step.sink.reject(error)
     // Code that is about to look does so within this turn. What was cancelled did not go wrong.
     nextTurn(() => {
       if (!step.observed && item.state === 'failed')
@@ -318,13 +349,52 @@ export class FlowRun implements FlowContext {
       this.#endWhenCancelled()
     })
   }
+
+  #settleInRange(item: Outcome): void {
+    const range = this.#ranges.find((each) => each.has(item.step))
+    if (range === undefined || range.isSettled(item.step)) return
+    const { kind, name } = range
+    const digest = range.digestOf(item.step)
+    if (item.digest !== digest) return this.fail(otherStepError(item, { kind, name, digest }))
+    this.#open--
+    if (item.state === 'completed') {
+      range.completed(item.step, item.result === undefined ? undefined : decodeValue(item.result))
+    } else {
+      this.#badly.set(item.step, item.state)
+      const error = item.error === undefined ? new CancelledError() : fromFailure(item.error)
+      if (range.rejected(item.step, error))
+        this.#send({ type: 'stop-range', key: this.#options.key, first: range.first, all: false })
+    }
+    if (range.open === 0) this.#ranges.splice(this.#ranges.indexOf(range), 1)
+    if (this.#ending || this.#cancelled)
+      nextTurn(() => {
+        this.#endWhenDone()
+        this.#endWhenCancelled()
+      })
+  }
 }
 
-function refused(error: CancelledError): StepHandle {
-  const promise = Promise.reject(error)
-  promise.catch(() => {})
-  return { step: 0, promise, state: () => 'cancelled', cancel: () => {} }
+function unaskedError(item: Outcome, asked: number): NonDeterministicFlowError {
+  return new NonDeterministicFlowError(
+    `the log holds ${JSON.stringify(item.name)} as step ${item.step}, but the flow asked for ${asked} step(s) only: its code or what it depends on has changed. ${WHY}`,
+    { step: item.step, recorded: item.name },
+  )
 }
+
+function otherStepError(
+  item: Outcome,
+  step: Pick<Step, 'kind' | 'name' | 'digest'> & { site?: Error | undefined },
+): NonDeterministicFlowError {
+  const at = authorPlace(step.site?.stack)
+  const what = item.name === step.name ? 'the same with other arguments, or of another kind' : 'another step'
+  return new NonDeterministicFlowError(
+    `step ${item.step}: the log holds ${JSON.stringify(item.name)} (${item.digest}), the flow asked for ${step.kind} ${JSON.stringify(step.name)} (${step.digest})${at === undefined ? '' : ` at ${at}`}: ${what}. ${WHY}`,
+    { step: item.step, recorded: item.name, asked: step.name, ...(at === undefined ? {} : { at }) },
+  )
+}
+
+const WHY =
+  'A replay must ask for the same: take what differs from call to call (the process, module variables, caches) in a sideEffect or a task'
 
 function plain(fields: Record<string, unknown>): Record<string, unknown> {
   try {

@@ -5,7 +5,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { Outbox, openMail } from '#shared/actor/mailbox.ts'
-import type { BundleRef, Checked, FromThread, RunKey, ToThread } from './protocol.ts'
+import type { BundleRef, Checked, FlowStart, FromThread, RunKey, ToThread } from './protocol.ts'
 
 export type FlowThreadsOptions = {
   onMessage(key: RunKey, message: FromThread & { key: RunKey }): void
@@ -15,7 +15,7 @@ export type FlowThreadsOptions = {
   threads?: number
   /** A thread that does not answer for this long is taken to be stuck. */
   stuckMs?: number
-  /** How long a stuck thread may take until its run is given up. */
+  /** How long a stuck thread may go without an answer until its run is given up. */
   giveUpMs?: number
 }
 
@@ -43,10 +43,13 @@ const PING_MS = 1_000
 export class FlowThreads implements AsyncDisposable {
   readonly #options: FlowThreadsOptions
   readonly #threads: Thread[] = []
+  /** Those that were stuck, each with the run that held it up. */
+  readonly #apart = new Set<Thread>()
   readonly #of = new Map<RunKey, Thread>()
   readonly #timer: NodeJS.Timeout
   readonly #stuckMs: number
   readonly #giveUpMs: number
+  readonly #most: number
   #next = 0
   #closed = false
 
@@ -54,8 +57,8 @@ export class FlowThreads implements AsyncDisposable {
     this.#options = options
     this.#stuckMs = options.stuckMs ?? 5_000
     this.#giveUpMs = options.giveUpMs ?? 60_000
-    const count = options.threads ?? Math.max(2, Math.min(4, availableParallelism()))
-    for (let i = 0; i < count; i++) this.#spawn()
+    this.#most = options.threads ?? Math.max(2, Math.min(4, availableParallelism()))
+    this.#spawn()
     this.#timer = setInterval(() => this.#watch(), PING_MS)
     this.#timer.unref()
   }
@@ -65,13 +68,13 @@ export class FlowThreads implements AsyncDisposable {
     return new Promise((settle) => this.#assign({ bundle, params, now, suspect: false, settle }))
   }
 
-  /** Starts a run in the thread with the fewest; returns the key that its messages carry. */
-  start(run: string, bundle: BundleRef, params: Uint8Array, startedAt: number): RunKey {
+  /** Starts a flow in the thread with the fewest; returns the key that its messages carry. */
+  start(flow: FlowStart): RunKey {
     const thread = this.#idlest()
-    const key = `${run}#${++this.#next}`
+    const key = `${flow.run}#${++this.#next}`
     thread.runs.add(key)
     this.#of.set(key, thread)
-    thread.outbox.send({ type: 'start', key, run, bundle, params, startedAt })
+    thread.outbox.send({ type: 'start', key, ...flow })
     return key
   }
 
@@ -91,10 +94,10 @@ export class FlowThreads implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
     clearInterval(this.#timer)
-    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()))
+    await Promise.all([...this.#threads, ...this.#apart].map(({ worker }) => worker.terminate()))
   }
 
-  #spawn(): void {
+  #spawn(): Thread {
     const shared = new SharedArrayBuffer(4)
     const worker = new Worker(new URL('./flow-thread.ts', import.meta.url), {
       workerData: { current: shared },
@@ -115,6 +118,7 @@ export class FlowThreads implements AsyncDisposable {
     })
     worker.on('exit', () => this.#lose(thread, `its thread ended: ${cause}`))
     this.#threads.push(thread)
+    return thread
   }
 
   #receive(thread: Thread, packed: unknown): void {
@@ -129,8 +133,10 @@ export class FlowThreads implements AsyncDisposable {
     }
   }
 
+  // There are no more than were ever busy at once: each takes its share of memory.
   #idlest(): Thread {
-    return this.#threads.reduce((best, each) => (each.runs.size < best.runs.size ? each : best))
+    const idlest = this.#threads.reduce((best, each) => (each.runs.size < best.runs.size ? each : best))
+    return idlest.runs.size > 0 && this.#threads.length < this.#most ? this.#spawn() : idlest
   }
 
   #culprit(thread: Thread): RunKey | undefined {
@@ -145,6 +151,11 @@ export class FlowThreads implements AsyncDisposable {
         this.#replace(thread)
       else thread.outbox.send({ type: 'ping', id: 0 })
     }
+    // One that answers again was held up for a while only: its run goes on, be it for days.
+    for (const thread of this.#apart) {
+      if (now - thread.answeredAt > this.#stuckMs + this.#giveUpMs) void thread.worker.terminate()
+      else thread.outbox.send({ type: 'ping', id: 0 })
+    }
   }
 
   // The stuck thread stays with its culprit, outside of the pool, until that run ends or is given up.
@@ -157,12 +168,13 @@ export class FlowThreads implements AsyncDisposable {
     for (const key of others) this.#forget(thread, key)
     this.#options.onMoved(others, undefined, 'another run keeps its thread busy')
     if (culprit === undefined) void thread.worker.terminate()
-    else setTimeout(() => thread.runs.has(culprit) && void thread.worker.terminate(), this.#giveUpMs).unref()
+    else this.#apart.add(thread)
   }
 
   #lose(thread: Thread, why: string): void {
     const at = this.#threads.indexOf(thread)
     if (at >= 0) this.#threads.splice(at, 1)
+    this.#apart.delete(thread)
     if (this.#closed) return
     if (at >= 0) this.#spawn()
     const culprit = this.#culprit(thread)

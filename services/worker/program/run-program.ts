@@ -17,6 +17,8 @@ export type RunningProgram = {
   result: Promise<ProgramOutput>
   /** TERM to the process group, KILL after a while. */
   end(reason: QubusError): void
+  /** Of its processes; undefined when it could not be started. */
+  group: number | undefined
 }
 
 /** Bytes of each stream that the result keeps. */
@@ -67,6 +69,7 @@ export function runProgram(spec: ProgramSpec, options: RunProgramOptions): Runni
     child.nodeChildProcess.once('close', () => clearTimeout(letGo))
   })
   return {
+    group,
     result: finish(),
     end(why) {
       if (reason) return
