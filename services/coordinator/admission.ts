@@ -45,11 +45,13 @@ const TENSE_MS = 500
 export function watchFill(nc: NatsConnection, onChange: (admission: Admission) => void): Disposable {
   let timer: NodeJS.Timeout | undefined
   let stopped = false
+  /** As each was last seen: one that could not be looked at now has not become empty. */
+  const seen = new Map<string, Fill>()
   const look = async (): Promise<void> => {
-    const fills = (await Promise.all(WATCHED.map((stream) => fillOf(nc, stream)))).filter(
-      (fill) => fill !== undefined,
-    )
+    for (const fill of await Promise.all(WATCHED.map((stream) => fillOf(nc, stream))))
+      if (fill !== undefined) seen.set(fill.stream, fill)
     if (stopped) return
+    const fills = [...seen.values()]
     if (fills.length > 0) onChange(admissionFor(fills))
     const tense = fills.some(({ part }) => part > FULL_FOR_NEW - 0.2)
     timer = setTimeout(() => void look(), tense ? TENSE_MS : CALM_MS)

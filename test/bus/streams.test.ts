@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { jetstreamManager, type StreamConfig } from '@nats-io/jetstream'
-import { connectBus } from '#shared/bus/connect.ts'
 import { Publisher } from '#shared/bus/publisher.ts'
 import { provisionStreams } from '#shared/bus/streams.ts'
 import { BLOB_BUCKET, REGISTRY_BUCKET, STREAM } from '#shared/contract/streams.ts'
@@ -55,19 +54,4 @@ test('two of us who make the streams at the same time both succeed', async () =>
   await using broker = await withBroker({ provision: false })
   const [a, b] = [await broker.connect('admin'), await broker.connect('admin')]
   await Promise.all([provisionStreams(a.nc), provisionStreams(b.nc)])
-})
-
-test('a broker that is not there is UNREACHABLE at once, naming its address', async () => {
-  const address = { url: 'nats://127.0.0.1:1', user: 'x', password: 'y' }
-  await assert.rejects(
-    connectBus(address, 'test'),
-    (error: Error & { code: string }) =>
-      error.code === 'UNREACHABLE' && error.message.includes('127.0.0.1:1'),
-  )
-})
-
-test('a wrong password is refused', async () => {
-  await using broker = await withBroker({ provision: false })
-  const address = await broker.addressOf('admin')
-  await assert.rejects(connectBus({ ...address, password: 'wrong' }, 'test'), { code: 'UNREACHABLE' })
 })

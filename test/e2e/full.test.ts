@@ -61,18 +61,25 @@ type Params = { n: number; given: number; made: number; ms: number }
  */
 async function work(stream: string, count: number, params: Params) {
   let next = 0
+  const runs: string[] = []
   await actors.kill(results, 'SIGSTOP')
   const watch = (async () => {
     const why = await until('admission to stop', whyPaused)
     await until('what was begun to end', async () => {
       const { queues } = await actors.client.status()
       return queues['flows']?.running === 0
+    }).catch(async ({ message }: Error) => {
+      const { queues } = await actors.client.status()
+      const inspected = await Promise.all(
+        runs.slice(-4).map((run) => actors.client.inspect(run).catch((error: Error) => error.message)),
+      )
+      const fill = await fillOf(stream)
+      throw new Error(`${message}: ${JSON.stringify({ fill, queues, inspected }, undefined, 1)}`)
     })
     const fullest = await fillOf(stream)
     await actors.kill(results, 'SIGCONT')
     return { why, fullest }
   })()
-  const runs: string[] = []
   const lane = async (): Promise<void> => {
     while (next < count) {
       const name = `${stream.slice(-5).toLowerCase()}${next++}`
@@ -83,8 +90,12 @@ async function work(stream: string, count: number, params: Params) {
       assert.deepEqual([state, result], ['completed', params.n * each], JSON.stringify(error))
     }
   }
-  const [seen] = await Promise.all([watch, lane(), lane(), lane(), lane()])
-  return { runs, ...seen }
+  try {
+    const [seen] = await Promise.all([watch, lane(), lane(), lane(), lane()])
+    return { runs, ...seen }
+  } finally {
+    await actors.kill(results, 'SIGCONT')
+  }
 }
 
 async function roomAgain(stream: string): Promise<void> {

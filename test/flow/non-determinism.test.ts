@@ -23,7 +23,6 @@ const KINDS = [
   'a clock that is not covered',
   'memory',
   'what was kept when the file was loaded',
-  'the time by Intl',
 ]
 
 it('every kind of non-determinism ends the run as NON_DETERMINISTIC, naming the step, what was recorded, what was asked, and where', async () => {
