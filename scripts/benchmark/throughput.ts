@@ -16,7 +16,8 @@ export async function measureTasks(
   const ours: number[] = []
   const stored: number[] = []
   const theirs: number[] = []
-  const warmUps = 2
+  // Until what is compiled while it runs is compiled, on both sides.
+  const warmUps = 5
   for (let round = 0; round < rounds + warmUps; round++) {
     const baseline = await bare.run(tasks)
     const { result, untilResult, untilStored } = await timedRun(client, bundle, 'bench-fan-out', { n: tasks })
