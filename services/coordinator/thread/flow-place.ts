@@ -29,6 +29,28 @@ export function installPlaces(): void {
   installRuntime({ flow: () => place.getStore()?.context, task: () => place.getStore()?.task })
 }
 
+/** What flow code leaves unhandled in this thread is its run's failure, and nobody else's. */
+export function failRunsByThemselves(): void {
+  process.on('unhandledRejection', (reason) => {
+    const run = place.getStore()?.run
+    if (run === undefined) throw reason
+    run.fail(
+      new QubusError(
+        'UNHANDLED_REJECTION',
+        `a promise was rejected and nobody awaited it: ${String((reason as Error)?.message ?? reason)}`,
+        { cause: reason },
+      ),
+    )
+  })
+  process.on('uncaughtException', (error) => {
+    const at = place.getStore()
+    if (at?.run === undefined) throw error
+    at.run.fail(error)
+    // After this handler Node itself sets a timer in the place of the run, which is over.
+    at.pure = undefined
+  })
+}
+
 /** Parameters as the flow gets them. @throws QubusError `INVALID_INPUT`. */
 export async function checkedParams(
   definition: FlowDefinition,

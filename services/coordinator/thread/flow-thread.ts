@@ -2,9 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { Outbox, openMail } from '#shared/actor/mailbox.ts'
 import { findFlow, type LoadedBundle, loadBundle } from '#shared/bundle/loaded-bundle.ts'
-import { QubusError } from '#shared/contract/errors.ts'
 import { FlowHost } from './flow-host.ts'
-import { installPlaces, place } from './flow-place.ts'
+import { failRunsByThemselves, installPlaces } from './flow-place.ts'
 import type { FromThread, ToThread } from './protocol.ts'
 
 const port = parentPort
@@ -28,25 +27,7 @@ const host = new FlowHost({
 port.on('message', (message: unknown) => {
   for (const each of openMail<ToThread>(message)) host.receive(each)
 })
-// What flow code leaves unhandled is its run's failure, and nobody else's.
-process.on('unhandledRejection', (reason) => {
-  const run = place.getStore()?.run
-  if (run === undefined) throw reason
-  run.fail(
-    new QubusError(
-      'UNHANDLED_REJECTION',
-      `a promise was rejected and nobody awaited it: ${String((reason as Error)?.message ?? reason)}`,
-      { cause: reason },
-    ),
-  )
-})
-process.on('uncaughtException', (error) => {
-  const at = place.getStore()
-  if (at?.run === undefined) throw error
-  at.run.fail(error)
-  // After this handler Node itself sets a timer in the place of the run, which is over.
-  at.pure = undefined
-})
+failRunsByThemselves()
 
 function load(file: string): Promise<LoadedBundle> {
   let loaded = bundles.get(file)
