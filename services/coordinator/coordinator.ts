@@ -94,7 +94,9 @@ export async function startCoordinator(actor: Actor, options: CoordinatorOptions
   stack.use(
     watchFill(bus.nc, (next) => {
       const news = next.why !== admission.why
+      const ends = (['roots', 'children'] as const).filter((what) => admission[what] && !next[what])
       admission = next
+      for (const what of ends) takers.withdraw(what)
       takers.more()
       if (!news) return
       actor.beat()

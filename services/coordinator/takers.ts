@@ -13,7 +13,7 @@ export type TakerOptions = {
 export class Takers {
   readonly #bus: Bus
   readonly #options: TakerOptions
-  readonly #pullers = new Map<string, Puller>()
+  readonly #pullers = new Map<string, { what: 'roots' | 'children'; puller: Puller }>()
 
   constructor(bus: Bus, options: TakerOptions) {
     this.#bus = bus
@@ -27,7 +27,7 @@ export class Takers {
       wanted.set(CONSUMER.flows(shard), 'roots')
       wanted.set(CONSUMER.childFlows(shard), 'children')
     }
-    for (const [consumer, puller] of this.#pullers) {
+    for (const [consumer, { puller }] of this.#pullers) {
       if (wanted.has(consumer)) continue
       puller.stop()
       this.#pullers.delete(consumer)
@@ -37,11 +37,16 @@ export class Takers {
 
   /** More may be taken now. */
   more(): void {
-    for (const puller of this.#pullers.values()) puller.more()
+    for (const { puller } of this.#pullers.values()) puller.more()
+  }
+
+  /** None may be taken now: what was asked for is withdrawn. */
+  withdraw(what: 'roots' | 'children'): void {
+    for (const { puller, what: taken } of this.#pullers.values()) if (taken === what) puller.withdraw()
   }
 
   stop(): void {
-    for (const puller of this.#pullers.values()) puller.stop()
+    for (const { puller } of this.#pullers.values()) puller.stop()
     this.#pullers.clear()
   }
 
@@ -52,6 +57,6 @@ export class Takers {
       credit: () => this.#options.credit(what),
       onBatch: (batch) => batch.forEach(this.#options.onRequest),
     })
-    this.#pullers.set(consumer, puller)
+    this.#pullers.set(consumer, { what, puller })
   }
 }

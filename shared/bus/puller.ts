@@ -73,6 +73,17 @@ export class Puller {
     this.#asked += wanted
   }
 
+  /** Call when there is no credit any more: what was asked for is not wanted now. What is on its way already still comes. */
+  withdraw(): void {
+    if (this.#stopped || this.#requests.size === 0) return
+    const before = this.#subscription
+    this.#listen()
+    // Requests whose inbox nobody listens to are dropped by the broker.
+    before?.drain().catch(() => before.unsubscribe())
+    this.#forgetRequests()
+    this.more()
+  }
+
   /** Asks for nothing more; what was handed over stays the owner's, what is still on its way goes back. */
   stop(): void {
     this.#stopped = true
@@ -83,23 +94,23 @@ export class Puller {
   }
 
   #listen(): void {
-    this.#subscription?.unsubscribe()
-    this.#inbox = createInbox(
+    const inbox = createInbox(
       (this.#bus.nc as unknown as { options: { inboxPrefix?: string } }).options.inboxPrefix,
     )
-    this.#subscription = this.#bus.nc.subscribe(`${this.#inbox}.*`, {
+    this.#inbox = inbox
+    this.#subscription = this.#bus.nc.subscribe(`${inbox}.*`, {
       callback: (error, message) => {
-        if (!error) this.#receive(message)
+        if (!error) this.#receive(message, inbox)
       },
     })
   }
 
-  #receive(message: Msg): void {
+  #receive(message: Msg, inbox: string): void {
     const delivery = toDelivery(this.#bus.nc, message)
     if (delivery === undefined) return this.#status(message.subject, message.headers?.code ?? 0)
     this.#came = true
     this.#idle = false
-    this.#count()
+    if (inbox === this.#inbox) this.#count()
     this.#arrived.push(delivery)
     this.#gather()
   }
@@ -150,9 +161,14 @@ export class Puller {
 
   // A new inbox: what the broker, or the client's buffer, still has of older requests must not be answered too.
   #restart(): void {
+    this.#subscription?.unsubscribe()
     this.#listen()
+    this.#forgetRequests()
+    this.more()
+  }
+
+  #forgetRequests(): void {
     this.#requests.clear()
     this.#asked = 0
-    this.more()
   }
 }

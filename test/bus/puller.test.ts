@@ -75,6 +75,42 @@ test('nothing is asked for without credit, and more() makes it come', async () =
   puller.stop()
 })
 
+test('what was asked for can be withdrawn: nothing comes until there is credit again, then everything, once', async () => {
+  await pool('withdrawn')
+  let credit = 5
+  const came: number[] = []
+  const { Puller } = await import('#shared/bus/puller.ts')
+  const puller = new Puller(bus, {
+    stream: STREAM.tasks,
+    consumer: 'withdrawn',
+    credit: () => credit - came.length,
+    onBatch(batch) {
+      for (const each of batch) {
+        came.push(each.sequence)
+        each.ack()
+      }
+    },
+  })
+  await until(
+    'the request to be there',
+    async () => (await manager.consumers.info(STREAM.tasks, 'withdrawn')).num_waiting === 1,
+  )
+  credit = 0
+  puller.withdraw()
+  await bus.nc.flush()
+  await publishAll(bus, commands('withdrawn', 'r', 5))
+  assert.deepEqual(await backlogOf(bus.nc, STREAM.tasks, 'withdrawn'), { waiting: 5, running: 0 })
+  credit = 5
+  puller.more()
+  await until('all came', () => came.length === 5)
+  assert.equal(new Set(came).size, 5)
+  await until(
+    'all to be acked',
+    async () => (await backlogOf(bus.nc, STREAM.tasks, 'withdrawn'))?.running === 0,
+  )
+  puller.stop()
+})
+
 for (const [how, reconnect] of [
   ['made anew', async () => bus.nc.reconnect()],
   [
