@@ -6,10 +6,37 @@ export type PoolStarts =
   | { kind: 'vqpu'; engine: string }
   | { kind: 'submitter' }
 
+/** What Slurm is told of a pool's jobs, besides cores, memory and walltime. */
+export type SlurmJobs = {
+  partition?: string | undefined
+  account?: string | undefined
+  /** CPUs to ask for, where that is not the pool's `cores`. */
+  jobCpu?: number | undefined
+  /** Memory to ask for as Slurm writes it (`230G`), where that is not the pool's memory. */
+  jobMemory?: string | undefined
+  /** Actors that one job starts; they share its cores and memory. */
+  processes: number
+  /** Directives besides ours, each a whole option: `--gres=gpu:1`. */
+  directives: readonly string[]
+  /** Of our directives, those that contain one of these texts are left out. */
+  skippedDirectives: readonly string[]
+  /** Shell lines that run before the actor does, as they stand in the file. */
+  prologue: readonly string[]
+  shebang: string
+  /** Where jobs' logs go; none = a folder of the home. */
+  logDirectory?: string | undefined
+  /** On the node, for what tasks leave for a while. */
+  localDirectory?: string | undefined
+  /** Network interface over which jobs reach the broker. */
+  interface?: string | undefined
+}
+
 export type Pool = {
   name: string
   starts: PoolStarts
-  scheduler: 'local'
+  scheduler: 'local' | 'slurm'
+  /** With `slurm`. */
+  slurm?: SlurmJobs | undefined
   /** CPU cores of one job. */
   cores: number
   /** Tasks, or circuits, that one job runs at once. */
