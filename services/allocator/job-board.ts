@@ -49,8 +49,15 @@ export async function openJobBoard(
     })
     return asking
   }
-  const timer = setInterval(() => void refresh(), scheduler.pollSeconds * 1000)
-  timer.unref()
+  let timer: NodeJS.Timeout | undefined
+  const lookAgain = (): void => {
+    timer = setTimeout(() => {
+      void refresh()
+      lookAgain()
+    }, scheduler.pollSeconds * 1000)
+    timer.unref()
+  }
+  lookAgain()
   scheduler.onChange(() => void refresh())
   await refresh()
   return {
@@ -59,7 +66,7 @@ export async function openJobBoard(
     },
     find: (name) => jobs.find((job) => job.name === name),
     refresh,
-    [Symbol.dispose]: () => clearInterval(timer),
+    [Symbol.dispose]: () => clearTimeout(timer),
   }
 }
 

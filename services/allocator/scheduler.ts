@@ -49,7 +49,7 @@ export type CancelOptions = {
 }
 
 export type Scheduler = AsyncDisposable & {
-  /** How often {@link Scheduler.jobs} may be asked. */
+  /** How long from one look at {@link Scheduler.jobs} to the next; it may change. */
   readonly pollSeconds: number
   /**
    * Idempotent by `spec.name`.
@@ -64,6 +64,8 @@ export type Scheduler = AsyncDisposable & {
   forget(id: JobId): Promise<void>
   /** The last of what the job printed, for a person to read. */
   tail(id: JobId, bytes: number): Promise<string>
+  /** An actor of a job came or went: what is known of the jobs may be out of date. */
+  expectNews(): void
   /** Calls back when a look at {@link Scheduler.jobs} is worth while at once. */
   onChange(callback: () => void): void
 }

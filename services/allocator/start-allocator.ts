@@ -12,9 +12,9 @@ import { guardSubmit } from './guarded-submit.ts'
 import { openJobBoard } from './job-board.ts'
 import { type JobMaker, PROGRAMS } from './job-spec.ts'
 import { type Leases, takeLeases } from './leases.ts'
-import { LocalScheduler } from './local/local-scheduler.ts'
 import { Pools } from './pools.ts'
 import type { Scheduler } from './scheduler.ts'
+import { schedulerFor } from './several-schedulers.ts'
 
 export type AllocatorOptions = {
   cluster: Cluster
@@ -32,12 +32,18 @@ const STEP_MS = 1_000
 const SHUTDOWN_GRACE_SECONDS = 25
 
 export async function startAllocator(actor: Actor, options: AllocatorOptions): Promise<Running> {
-  const scheduler = options.scheduler ?? new LocalScheduler(options.home)
+  const scheduler = options.scheduler ?? schedulerFor(options.cluster, options.home)
   const wake = coalesce(() => {
     allocations.step()
     void pools.scale()
   })
-  const registry = watchRegistry(actor.bus, wake)
+  let living = ''
+  const registry = watchRegistry(actor.bus, () => {
+    const now = jobsThatLive(registry)
+    if (now !== living) scheduler.expectNews()
+    living = now
+    wake()
+  })
   const board = await openJobBoard(actor, scheduler, wake)
   const tools: AllocationTools = {
     actor,
@@ -128,6 +134,14 @@ async function endAllJobs({ scheduler, board, actor }: AllocationTools): Promise
   await board.refresh()
   for (const job of board.jobs) if (job.state === 'ended') await scheduler.forget(job.id)
   await board.refresh()
+}
+
+/** Names of the jobs whose actors are there, in one text. */
+function jobsThatLive({ actors, vqpus }: AllocationTools['registry']): string {
+  const jobs = [...actors.values(), ...vqpus.values()].flatMap(({ job, state }) =>
+    job === undefined || state === 'ended' ? [] : [job],
+  )
+  return [...new Set(jobs)].sort().join()
 }
 
 /** Many calls in one moment become one, a little later. */

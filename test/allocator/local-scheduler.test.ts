@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { processesWith } from '#shared/process/find.ts'
 import { bootId, identify, isAlive, signalExactly } from '#shared/process/identity.ts'
-import { JobFiles } from '../../services/allocator/local/job-file.ts'
+import { jobFiles } from '../../services/allocator/local/job-file.ts'
 import { openJobLog, rotateJobLog, tailJobLog } from '../../services/allocator/local/job-log.ts'
 import { LocalScheduler } from '../../services/allocator/local/local-scheduler.ts'
 import type { Job, JobSpec } from '../../services/allocator/scheduler.ts'
@@ -115,7 +115,7 @@ test('a recycled pid is not mistaken for the job, and not killed', async () => {
     assert.equal(isAlive(wrong), false)
     assert.equal(signalExactly(wrong, 'SIGKILL', 'process'), false)
     const name = `old-${wrong.start}`
-    new JobFiles(home.path).claim({
+    jobFiles(home.path).claim({
       name,
       pool: 'cpu',
       kind: 'worker',
@@ -147,7 +147,7 @@ test('a zombie counts as ended', async () => {
 test('a claim whose allocator died before it started anything counts as ended, after a moment', async () => {
   using home = tempHome()
   const claimedBy = { pid: 999_999, start: '1', boot: bootId() }
-  new JobFiles(home.path).claim({
+  jobFiles(home.path).claim({
     name: 'stuck',
     pool: 'cpu',
     kind: 'worker',

@@ -6,7 +6,7 @@ import { identify, isAlive, type ProcessIdentity, signalExactly } from '#shared/
 import { msSince } from '../ms-since.ts'
 import type { CancelOptions, Job, JobId, JobSpec, Scheduler } from '../scheduler.ts'
 import { shareGpus } from './gpu-shares.ts'
-import { type JobFile, JobFiles } from './job-file.ts'
+import { type JobFile, type JobFiles, jobFiles } from './job-file.ts'
 import { rotateJobLog, tailJobLog } from './job-log.ts'
 import { type JobExit, startJob } from './start-job.ts'
 import { JOB_VARIABLE, sweepOrphans } from './sweep-orphans.ts'
@@ -31,11 +31,15 @@ export class LocalScheduler implements Scheduler {
 
   /** @param home where the files go, in its folder `jobs`. */
   constructor(home: string) {
-    this.#files = new JobFiles(home)
+    this.#files = jobFiles(home)
   }
 
   onChange(callback: () => void): void {
     this.#callbacks.add(callback)
+  }
+
+  expectNews(): void {
+    this.#ring()
   }
 
   async submit(spec: JobSpec, signal?: AbortSignal): Promise<JobId> {
