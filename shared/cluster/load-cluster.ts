@@ -2,36 +2,48 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import {
-  type Document,
-  isMap,
-  isNode,
-  isPair,
-  isScalar,
-  LineCounter,
-  parseDocument,
-  type YAMLMap,
-} from 'yaml'
-import type { z } from 'zod'
+import { LineCounter, parseDocument } from 'yaml'
+import { suggestion } from '../circuit/closest-name.ts'
 import { QubusError } from '../contract/errors.ts'
-import { type Cluster, type Pool, REQUIRED_POOLS } from './cluster.ts'
+import { type Cluster, type Pool, type PoolStarts, REQUIRED_POOLS } from './cluster.ts'
+import { type ClusterProblem, Findings, isMapping, shown, withoutNulls } from './findings.ts'
+import { type Path, Place } from './place.ts'
 import { PoolForm, poolProblems, toPool } from './pool-form.ts'
+import { isForSlurm, isSlurmForm } from './read-slurm-form.ts'
+import { CONFIGURATION } from './slurm-form.ts'
+import { readSlurmPool, startsByName } from './slurm-pool.ts'
+import { checkWhole } from './whole-cluster.ts'
 
-export type ClusterProblem = { path: string; line: number; message: string }
-
-export type CheckedCluster = { cluster: Cluster | undefined; problems: ClusterProblem[] }
+export type CheckedCluster = {
+  cluster: Cluster | undefined
+  /** Those that could be read, also when the file as a whole is no good. */
+  pools: ReadonlyMap<string, Pool>
+  problems: ClusterProblem[]
+  /** What a good file has that is not used, or may not be meant. */
+  warnings: ClusterProblem[]
+  /** Where a key of a pool's configuration stands, or would. */
+  at(pool: string, keys: Path): { path: string; line: number }
+}
 
 /** What `qubus up` uses without a cluster file. */
 export const DEFAULT_CLUSTER_FILE = fileURLToPath(new URL('../../clusters/local.yaml', import.meta.url))
 
+/** The pool of a configuration without a name. */
+const UNNAMED = 'workers'
+const REQUIRED: ReadonlySet<string> = new Set(REQUIRED_POOLS)
+const TASK_POOLS = REQUIRED_POOLS.filter((name) => startsByName(name).kind === 'worker')
+
 /** @throws QubusError `INVALID_OPTION` whose message has a line for each problem; `facts.problems` has them too. */
 export function loadCluster(file: string = DEFAULT_CLUSTER_FILE): Cluster {
-  const { cluster, problems } = checkCluster(file, readText(file))
+  const { cluster, problems } = checkCluster(file, readClusterFile(file))
   if (cluster !== undefined) return cluster
-  const lines = problems.map(
-    ({ path, line, message }) => `${file}:${line}: ${path === '' ? '' : `${path}: `}${message}`,
-  )
+  const lines = problems.map((problem) => problemLine(file, problem))
   throw new QubusError('INVALID_OPTION', lines.join('\n'), { facts: { file, problems } })
+}
+
+/** As people read it. */
+export function problemLine(file: string, { path, line, message }: ClusterProblem): string {
+  return `${file}:${line}: ${path === '' ? '' : `${path}: `}${message}`
 }
 
 /** @param cores what `auto` stands for. */
@@ -41,166 +53,109 @@ export function checkCluster(
   cores: number = availableParallelism(),
 ): CheckedCluster {
   const counter = new LineCounter()
-  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false })
-  const place = new Place(document, counter)
+  // With `<<`, which users of Python's YAML know.
+  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, merge: true })
+  const findings = new Findings(new Place(document, counter))
+  const pools = new Map<string, Pool>()
+  const checked = (at: CheckedCluster['at'] = (pool) => findings.at([pool])): CheckedCluster => {
+    const { problems, warnings } = findings
+    return { cluster: problems.length > 0 ? undefined : { file, pools }, pools, problems, warnings, at }
+  }
   if (document.errors.length > 0) {
-    const problems = document.errors.map((error) => ({
-      path: '',
-      line: counter.linePos(error.pos[0]).line,
-      message: `this is not YAML: ${error.message}`,
-    }))
-    return { cluster: undefined, problems }
+    for (const { pos, message } of document.errors)
+      findings.problems.push({
+        path: '',
+        line: counter.linePos(pos[0]).line,
+        message: `this is not YAML: ${message}`,
+      })
+    return checked()
   }
   const content: unknown = document.toJS()
   if (!isMapping(content)) {
-    return {
-      cluster: undefined,
-      problems: [
-        {
-          path: '',
-          line: 1,
-          message: `found ${shown(content)}: write pools by name, such as "cpu: { starts: worker }"`,
-        },
-      ],
-    }
+    findings.problem([], `found ${shown(content)}: write pools by name, such as "cpu: { starts: worker }"`)
+    return checked()
   }
-  const problems: ClusterProblem[] = []
-  const pools = new Map<string, Pool>()
-  for (const [name, value] of Object.entries(content)) {
-    const pool = checkPool(name, value, cores, place, problems)
-    if (pool !== undefined) pools.set(name, pool)
+  const configurations = configurationsOf(content)
+  const unread = new Set<unknown>()
+  const foreign = configurations.some(({ value }) => isSlurmForm(value))
+  for (const configuration of configurations) {
+    const before = findings.problems.length
+    const pool = readPool(configuration, cores, foreign, findings)
+    if (pool !== undefined) pools.set(pool.name, pool)
+    else if (findings.problems.length > before) for (const name of namesIn(configuration)) unread.add(name)
   }
-  if (problems.length === 0) problems.push(...wholeProblems(pools, place))
-  return { cluster: problems.length > 0 ? undefined : { file, pools }, problems }
+  const unnamed = configurations.find(({ path }) => path.length === 0)?.name
+  checkWhole({ pools, unread, unnamed }, findings)
+  return checked((pool, keys) => findings.at(pool === unnamed ? keys : [pool, ...keys]))
 }
 
-function checkPool(
-  name: string,
-  value: unknown,
+type Configuration = { name: string; path: Path; value: unknown; starts: PoolStarts }
+
+// A file may be one configuration, with or without others below it.
+function configurationsOf(content: Record<string, unknown>): Configuration[] {
+  const named = (names: string[]): Configuration[] =>
+    names.map((name) => ({ name, path: [name], value: content[name], starts: startsByName(name) }))
+  if (!isSlurmForm(content)) return named(Object.keys(content))
+  const others = Object.keys(content).filter(
+    (key) => isMapping(content[key]) && !['cluster_kwargs', 'adapt_kwargs', 'qubus'].includes(key),
+  )
+  const serves = TASK_POOLS.filter((name) => !others.includes(name))
+  return [{ name: UNNAMED, path: [], value: content, starts: { kind: 'worker', serves } }, ...named(others)]
+}
+
+function readPool(
+  { name, path, value, starts }: Configuration,
   cores: number,
-  place: Place,
-  problems: ClusterProblem[],
+  foreign: boolean,
+  findings: Findings,
 ): Pool | undefined {
-  const report = (keys: PropertyKey[], message: string) =>
-    problems.push({ path: [name, ...keys].join('.'), line: place.line([name, ...keys]), message })
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(name))
-    report([], `a pool's name has letters, digits, "_" and "-", at most 64 of them`)
-  if (isMapping(value) && ('cluster_class' in value || 'cluster_kwargs' in value)) {
-    report(
-      [],
-      "this is dask-jobqueue's form, which needs the Slurm scheduler: not in this version; write starts, cores, maximum_jobs, … for local processes",
-    )
+  const slurm = isSlurmForm(value)
+  if (foreign && !slurm && !(isMapping(value) && 'starts' in value)) {
+    const why = 'this is no configuration, it has neither cluster_class nor starts: left out'
+    findings.warn(path, `${why}${suggestion(name, CONFIGURATION.keys)}`)
     return undefined
   }
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(name)) {
+    const why = `a pool's name has letters, digits, "_" and "-", at most 64 of them`
+    if (slurm) findings.warn(path, `${why}: left out`)
+    else findings.problem(path, why)
+    return undefined
+  }
+  if (!slurm) return readOwnPool(name, value, cores, findings)
+  if (isForSlurm(value)) return readSlurmPool(name, path, value, starts, findings)
+  const found = `found ${shown(value['cluster_class'])}, which is not for Slurm`
+  const at = [...path, 'cluster_class']
+  // What nobody counts on may be for another program.
+  if (path.length > 0 && !REQUIRED.has(name)) findings.warn(at, `${found}: left out`)
+  else findings.problem(at, `${found}: write dask_jobqueue.SLURMCluster, or our own form with starts`)
+  return undefined
+}
+
+function readOwnPool(name: string, value: unknown, cores: number, findings: Findings): Pool | undefined {
   const parsed = PoolForm.safeParse(isMapping(value) ? withoutNulls(value) : value)
   if (!parsed.success) {
-    for (const issue of parsed.error.issues) reportIssue(issue, value, report)
+    const known = Object.keys(PoolForm.shape)
+    findings.issues(parsed.error, value, [name], known, 'write keys such as starts, cores and maximum_jobs')
     return undefined
   }
   const conflicts = poolProblems(parsed.data)
-  for (const { key, message } of conflicts) report([key], message)
+  for (const { key, message } of conflicts) findings.problem([name, key], message)
   return conflicts.length > 0 ? undefined : toPool(name, parsed.data, cores)
 }
 
-function reportIssue(
-  issue: z.core.$ZodIssue,
-  value: unknown,
-  report: (keys: PropertyKey[], message: string) => void,
-): void {
-  if (issue.code === 'unrecognized_keys') {
-    for (const key of issue.keys)
-      report(
-        [...issue.path, key],
-        `this key is not known; known are ${Object.keys(PoolForm.shape).join(', ')}`,
-      )
-    return
-  }
-  const found = issue.path.reduce<unknown>(
-    (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
-    value,
-  )
-  report(
-    issue.path,
-    `found ${shown(found)}: ${issue.path.length === 0 ? 'write keys such as starts, cores and maximum_jobs' : issue.message}`,
-  )
+// What a pool that can't be read was to serve is not missing.
+function namesIn({ name, value, starts }: Configuration): unknown[] {
+  const part = isSlurmForm(value) ? value['qubus'] : value
+  const serves = isMapping(part) ? part['serves'] : undefined
+  return [name, ...(starts.kind === 'worker' ? starts.serves : []), ...(Array.isArray(serves) ? serves : [])]
 }
 
-/** Who serves what must be clear in the whole: nothing twice, nothing missing. */
-function wholeProblems(pools: Map<string, Pool>, place: Place): ClusterProblem[] {
-  const problems: ClusterProblem[] = []
-  const servedBy = new Map<string, string>()
-  for (const { name, starts } of pools.values()) {
-    for (const served of starts.kind === 'worker' ? starts.serves : [name]) {
-      const other = servedBy.get(served)
-      if (other !== undefined)
-        problems.push({
-          path: name,
-          line: place.line([name]),
-          message: `${served} is served by ${other} already: write it once`,
-        })
-      servedBy.set(served, name)
-    }
-  }
-  const missing = REQUIRED_POOLS.filter((name) => !servedBy.has(name))
-  if (missing.length > 0) {
-    problems.push({
-      path: '',
-      line: 1,
-      message: `found pools ${[...servedBy.keys()].join(', ')}; missing are ${missing.join(', ')}: write a pool of that name, or a worker that serves it`,
-    })
-  }
-  return problems
-}
-
-/** Where a path of keys stands in the text; the nearest parent for one that does not. */
-class Place {
-  readonly #document: Document
-  readonly #counter: LineCounter
-
-  constructor(document: Document, counter: LineCounter) {
-    this.#document = document
-    this.#counter = counter
-  }
-
-  line(path: PropertyKey[]): number {
-    for (let length = path.length; length > 0; length--) {
-      const parent: unknown =
-        length === 1 ? this.#document.contents : this.#document.getIn(path.slice(0, length - 1), true)
-      const offset = isMap(parent) ? keyOffset(parent, path[length - 1]) : undefined
-      if (offset !== undefined) return this.#counter.linePos(offset).line
-    }
-    return 1
-  }
-}
-
-function keyOffset(map: YAMLMap, key: PropertyKey | undefined): number | undefined {
-  const pair = map.items.find(
-    (item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(key),
-  )
-  return pair !== undefined && isNode(pair.key) ? pair.key.range?.[0] : undefined
-}
-
-function readText(file: string): string {
+/** @throws QubusError `INVALID_OPTION` naming the file. */
+export function readClusterFile(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (cause) {
-    throw new QubusError(
-      'INVALID_OPTION',
-      `the cluster file ${file} can't be read: ${(cause as Error).message}`,
-      { cause },
-    )
+    const message = `the cluster file ${file} can't be read: ${(cause as Error).message}`
+    throw new QubusError('INVALID_OPTION', message, { cause })
   }
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-// `key:` with nothing after it says "not given".
-function withoutNulls(value: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== null))
-}
-
-function shown(value: unknown): string {
-  return value === undefined ? 'nothing' : JSON.stringify(value)
 }

@@ -46,23 +46,8 @@ export type FormProblem = { key: string; message: string }
 
 /** What the schema can't say of one key alone. */
 export function poolProblems(form: PoolForm): FormProblem[] {
-  const problems: FormProblem[] = []
-  const { starts, serves, engine, gpus, minimum_jobs, maximum_jobs } = form
-  if (serves && starts !== 'worker')
-    problems.push({
-      key: 'serves',
-      message: `only a worker serves task pools; this pool starts ${starts}: remove the key`,
-    })
-  if (engine && starts !== 'vqpu')
-    problems.push({
-      key: 'engine',
-      message: `only a vqpu has an engine; this pool starts ${starts}: remove the key`,
-    })
-  if (gpus !== undefined && starts !== 'worker')
-    problems.push({
-      key: 'gpus',
-      message: `only a worker hands GPUs to tasks; this pool starts ${starts}: remove the key`,
-    })
+  const { minimum_jobs, maximum_jobs } = form
+  const problems = startsProblems(form)
   if (minimum_jobs > maximum_jobs) {
     problems.push({
       key: 'minimum_jobs',
@@ -70,6 +55,22 @@ export function poolProblems(form: PoolForm): FormProblem[] {
     })
   }
   return problems
+}
+
+/** Keys that what the pool starts has no use for. */
+export function startsProblems(form: Pick<PoolForm, 'starts' | 'serves' | 'engine' | 'gpus'>): FormProblem[] {
+  const { starts, serves, engine, gpus } = form
+  const useless = (key: string, what: string): FormProblem => ({
+    key,
+    message: `${what}; this pool starts ${starts}: remove the key`,
+  })
+  return [
+    ...(serves && starts !== 'worker' ? [useless('serves', 'only a worker serves task pools')] : []),
+    ...(engine && starts !== 'vqpu' ? [useless('engine', 'only a vqpu has an engine')] : []),
+    ...(gpus !== undefined && starts !== 'worker'
+      ? [useless('gpus', 'only a worker hands GPUs to tasks')]
+      : []),
+  ]
 }
 
 /** @param machineCores what `auto` stands for. */
