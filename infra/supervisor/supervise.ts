@@ -1,8 +1,9 @@
 /** A supervisor's life: takes the home, starts the system, watches until a signal says stop, leaves nothing behind. */
 import { existsSync, mkdirSync, realpathSync } from 'node:fs'
 import { loadCluster } from '#shared/cluster/load-cluster.ts'
+import { needSlurmCommands } from '#shared/cluster/slurm-commands.ts'
 import type { Environment } from '#shared/config/environment.ts'
-import { readEnvironment, variablesWith } from '#shared/config/environment.ts'
+import { readEnvironment, readHost, variablesWith } from '#shared/config/environment.ts'
 import { QubusError } from '#shared/contract/errors.ts'
 import { endUnplanned } from './actors.ts'
 import { type Summary, type SupervisorState, supervisorFiles } from './files.ts'
@@ -29,8 +30,8 @@ export type Ending = { taken: ProcessIdentity } | { taken?: undefined }
  */
 export async function supervise({ counts, cluster, say, onReady }: SuperviseOptions): Promise<Ending> {
   const environment = ownHome()
-  // A bad cluster file is said before anything is started.
-  loadCluster(cluster)
+  // A bad cluster file, and one that can't be used here, is said before anything is started.
+  needSlurmCommands(loadCluster(cluster), readHost().searchPath)
   const files = supervisorFiles(environment.home)
   const lock = takeLock(files.lock)
   if ('heldBy' in lock) return { taken: lock.heldBy }

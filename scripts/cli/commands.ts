@@ -60,6 +60,18 @@ function addSystem(program: Command, done: Done): void {
     .description('Who is alive, which jobs there are, and what waits.')
     .option(...JSON_OPTION)
     .action(async (options) => done(await (await import('./verbs/status.ts')).status(options)))
+  const cluster = program.command('cluster').description('Cluster files: which pools there are, and where.')
+  cluster
+    .command('check')
+    .summary('read a cluster file without starting anything')
+    .description(
+      'Reads a cluster file, ours or one of dask-jobqueue, and says what its pools are and what is wrong, with line and what to write. Where Slurm is at hand, it is asked too: partitions, limits, nodes, gres, accounts. Needs no running system.',
+    )
+    .argument('<file>', 'a cluster file in YAML')
+    .option(...JSON_OPTION)
+    .action(async (file, options) =>
+      done(await (await import('./verbs/cluster-check.ts')).clusterCheck(file, options)),
+    )
   program
     .command('actor')
     .summary('one actor in the foreground')

@@ -38,7 +38,7 @@ export function parseGres(text: string): Gres[] {
   const plain = text.trim().replaceAll(/\([^)]*\)/g, '')
   return plain
     .split(',')
-    .map((each) => each.trim().replace(/^gres[:/]/, ''))
+    .map((each) => each.trim())
     .filter((each) => each !== '' && each !== 'none')
     .map((each) => {
       const [name = '', ...rest] = each.split(/[:=]/)

@@ -140,7 +140,13 @@ function gpusOf({ additions, starts, path, findings }: Reading, directives: read
   return 'auto'
 }
 
-function jobCounts({ kwargs, adapt, starts, path, findings }: Reading): Pick<Pool, 'minimumJobs' | 'maximumJobs'> {
+function jobCounts({
+  kwargs,
+  adapt,
+  starts,
+  path,
+  findings,
+}: Reading): Pick<Pool, 'minimumJobs' | 'maximumJobs'> {
   const jobs = (processes: number | undefined) =>
     processes === undefined ? undefined : Math.ceil(processes / kwargs.processes)
   const minimumJobs = adapt.minimum_jobs ?? jobs(adapt.minimum) ?? 0

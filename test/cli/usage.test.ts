@@ -57,6 +57,8 @@ const REFUSED: Array<[args: string[], says: RegExp]> = [
   [['actor', 'conductor'], /write one of: coordinator, allocator/],
   [['up', '--coordinators', '0'], /--coordinators "0"/],
   [['up', '--cluster', 'nowhere.yaml'], /nowhere\.yaml/],
+  [['cluster', 'check'], /missing required argument 'file'/],
+  [['cluster', 'check', 'nowhere.yaml'], /the cluster file nowhere\.yaml can't be read/],
 ]
 
 test('bad input is refused before any work, with what, where and what to write', {

@@ -61,7 +61,6 @@ const WRONG: [string, RegExp][] = [
   [`${REST}cpu:\n  starts: worker\n`, /^4 cpu: cpu is served by w already/],
   [`${REST}"a b":\n  starts: worker\n`, /^4 a b: a pool's name has letters/],
   [`${REST}a: 3\n`, /^4 a: found 3: write keys such as starts/],
-  [`${REST}a:\n  cluster_class: dask_jobqueue.SLURMCluster\n`, /^4 a: this is dask-jobqueue's form/],
   [
     'w: {starts: worker, serves: [cpu, generic]}\n',
     /^1 : found pools cpu, generic; missing are gpu, vqpu, circuit/,

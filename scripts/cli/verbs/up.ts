@@ -7,7 +7,8 @@ import { lockHolder } from '#infra/supervisor/home-lock.ts'
 import { type Counts, DEFAULT_COUNTS } from '#infra/supervisor/plan.ts'
 import { supervise } from '#infra/supervisor/supervise.ts'
 import { loadCluster } from '#shared/cluster/load-cluster.ts'
-import { type Environment, readEnvironment, variablesWith } from '#shared/config/environment.ts'
+import { needSlurmCommands } from '#shared/cluster/slurm-commands.ts'
+import { type Environment, readEnvironment, readHost, variablesWith } from '#shared/config/environment.ts'
 import { codeOf, ERRORS, QubusError } from '#shared/contract/errors.ts'
 import { EXIT } from '../exit-code.ts'
 import { emit, say } from '../output.ts'
@@ -32,7 +33,7 @@ export async function up(options: UpOptions): Promise<number> {
   const cluster = options.cluster === undefined ? undefined : resolve(options.cluster)
   const show = (summary: Summary): void => showSummary(summary, options.json === true)
   // What a person got wrong is said before anything is started.
-  loadCluster(cluster)
+  needSlurmCommands(loadCluster(cluster), readHost().searchPath)
   const environment = realHome(readEnvironment())
   try {
     const running = lockHolder(supervisorFiles(environment.home).lock)
