@@ -40,7 +40,7 @@ export async function stopHome(
   if ('heldBy' in lock)
     throw new QubusError('UNREACHABLE', 'a supervisor has just been started here: try again')
   using _ = lock
-  const system = await startSystem({ environment, actors: left.actors, say, signal })
+  const system = await startSystem({ environment, actors: left.actors, worker: false, say, signal })
   await system.stop(signal)
   removeFile(files.state)
   return true

@@ -31,7 +31,11 @@ export type Ending = { taken: ProcessIdentity } | { taken?: undefined }
 export async function supervise({ counts, cluster, say, onReady }: SuperviseOptions): Promise<Ending> {
   const environment = ownHome()
   // A bad cluster file, and one that can't be used here, is said before anything is started.
-  needSlurmCommands(loadCluster(cluster), readHost().searchPath)
+  const wanted = loadCluster(cluster)
+  needSlurmCommands(wanted, readHost().searchPath)
+  const worker = [...wanted.pools.values()].some(
+    ({ starts, minimumJobs }) => starts.kind === 'worker' && minimumJobs > 0,
+  )
   const files = supervisorFiles(environment.home)
   const lock = takeLock(files.lock)
   if ('heldBy' in lock) return { taken: lock.heldBy }
@@ -49,7 +53,7 @@ export async function supervise({ counts, cluster, say, onReady }: SuperviseOpti
   try {
     const actors = planActors(counts, cluster)
     await endUnplanned(environment.home, actors)
-    system = await startSystem({ environment, actors, say, signal: signals.stopping })
+    system = await startSystem({ environment, actors, worker, say, signal: signals.stopping })
     await system.ready()
     note({ phase: 'ready', summary: system.summary })
     onReady(system.summary)

@@ -19,6 +19,8 @@ import { addressOf, keepBroker, keepPostgres, type Server } from './servers.ts'
 export type SystemOptions = {
   environment: Environment
   actors: PlannedActor[]
+  /** Whether the cluster keeps a worker at all times, so that there will be one without any work. */
+  worker: boolean
   say(text: string): void
   /** Ends the start; what was started is stopped. */
   signal: AbortSignal
@@ -26,14 +28,20 @@ export type SystemOptions = {
 
 export type System = {
   summary: Summary
-  /** Resolves when all actors, and a worker, are ready. @throws QubusError `UNREACHABLE`. */
+  /** Resolves when all actors, and a worker where one is kept, are ready. @throws QubusError `UNREACHABLE`. */
   ready(): Promise<void>
   /** Drains, then stops all; `force` ends the patience. */
   stop(force?: AbortSignal): Promise<void>
 }
 
 /** @throws QubusError `UNREACHABLE` or `BAD_ENVIRONMENT`; then nothing that was started is left. */
-export async function startSystem({ environment, actors, say, signal }: SystemOptions): Promise<System> {
+export async function startSystem({
+  environment,
+  actors,
+  worker,
+  say,
+  signal,
+}: SystemOptions): Promise<System> {
   const files = supervisorFiles(environment.home)
   for (const folder of [environment.home, files.processes, files.logs]) await makePrivateFolder(folder)
   const kept: Kept = { broker: undefined, postgres: undefined, actors: [] }
@@ -47,7 +55,11 @@ export async function startSystem({ environment, actors, say, signal }: SystemOp
     await stop(AbortSignal.abort())
     throw error
   }
-  return { summary: summaryOf(kept, environment), ready: () => whenReady(kept, environment, signal), stop }
+  return {
+    summary: summaryOf(kept, environment),
+    ready: () => whenReady(kept, environment, worker, signal),
+    stop,
+  }
 }
 
 type Kept = { broker: Server | undefined; postgres: Server | undefined; actors: Keeper[] }
@@ -84,7 +96,12 @@ const READY_MS = 90_000
 /** An actor that dies this often before it was ever ready will not get there. */
 const HOPELESS = 5
 
-async function whenReady(kept: Kept, environment: Environment, signal: AbortSignal): Promise<void> {
+async function whenReady(
+  kept: Kept,
+  environment: Environment,
+  worker: boolean,
+  signal: AbortSignal,
+): Promise<void> {
   await using bus = await connectBus(await connectionFor('admin', environment), 'supervisor')
   const waited = kept.actors.map((keeper) => ({ name: keeper.name, pid: () => keeper.current?.identity.pid }))
   const hopeless = new AbortController()
@@ -93,7 +110,8 @@ async function whenReady(kept: Kept, environment: Environment, signal: AbortSign
     if (dying) hopeless.abort(notStarting(dying.name, environment.home))
   }, 100)
   try {
-    await untilReady(bus.nc, hostname(), waited, READY_MS, AbortSignal.any([signal, hopeless.signal]))
+    const expected = { actors: waited, worker }
+    await untilReady(bus.nc, hostname(), expected, READY_MS, AbortSignal.any([signal, hopeless.signal]))
   } finally {
     clearInterval(watch)
   }

@@ -9,7 +9,7 @@ const entry = (name: string, pid: number, state = 'ready') =>
     { name, id: `${name}-${pid}`, pid, host: 'here', state, startedAt: 0, version: '1' },
   ] as const
 
-test('each actor is known by its process, and a worker must be there', () => {
+test('each actor is known by its process, and a worker must be there where the cluster keeps one', () => {
   const registry = {
     actors: new Map([entry('coordinator', 1), entry('results', 2, 'starting'), entry('worker', 9)]),
     vqpus: new Map(),
@@ -19,9 +19,15 @@ test('each actor is known by its process, and a worker must be there', () => {
     { name: 'results', pid: () => 2 },
     { name: 'submitter', pid: () => undefined },
   ]
-  assert.deepEqual(notReady(registry, 'here', awaited), ['results', 'submitter'])
-  assert.deepEqual(notReady(registry, 'there', []), [])
-  assert.deepEqual(notReady(undefined, 'here', awaited), ['coordinator', 'results', 'submitter', 'worker'])
+  assert.deepEqual(notReady(registry, 'here', { actors: awaited, worker: true }), ['results', 'submitter'])
+  assert.deepEqual(notReady(registry, 'there', { actors: [], worker: true }), [])
+  assert.deepEqual(notReady(undefined, 'here', { actors: awaited, worker: true }), [
+    'coordinator',
+    'results',
+    'submitter',
+    'worker',
+  ])
+  assert.deepEqual(notReady(undefined, 'here', { actors: [], worker: false }), [])
 })
 
 test('the second of a kind has a number, and only the allocator is told the cluster', () => {

@@ -32,6 +32,8 @@ export type ActorsOptions = {
   pools?: string[]
   /** Of each worker. */
   slots?: number
+  /** Variables for every actor, besides what it has anyway. */
+  environment?: Readonly<Record<string, string>>
 }
 
 export type Actors = AsyncDisposable & {
@@ -97,7 +99,7 @@ export async function actorsForThisFile(options: ActorsOptions = {}): Promise<Ac
 }
 
 export async function withActors(options: ActorsOptions = {}): Promise<Actors> {
-  const { coordinators = 1, workers = 1, pools = ['generic'], slots = 2 } = options
+  const { coordinators = 1, workers = 1, pools = ['generic'], slots = 2, environment = {} } = options
   await using stack = new AsyncDisposableStack()
   const broker = stack.use(await withBroker())
   const bus = stack.use(await connectBus(await broker.addressOf('admin'), 'test-admin'))
@@ -108,7 +110,7 @@ export async function withActors(options: ActorsOptions = {}): Promise<Actors> {
     await ensureConsumer(bus.nc, STREAM.tasks, CONSUMER.tasks(pool), filter.poolTasks(pool))
 
   const start = async (name: string, ...args: string[]): Promise<ActorProcess> => {
-    const actor = spawnActor(name, args, broker.home)
+    const actor = spawnActor(name, args, broker.home, environment)
     started.add(actor)
     await until(`${name} to be ready: ${actor.log()}`, async () => {
       if (hasEnded(actor))
@@ -153,7 +155,12 @@ function patient(client: Client): Client {
   }
 }
 
-function spawnActor(name: string, args: string[], home: string): ActorProcess {
+function spawnActor(
+  name: string,
+  args: string[],
+  home: string,
+  environment: Readonly<Record<string, string>>,
+): ActorProcess {
   const program = name.startsWith('/') ? name : `${ROOT}services/${name}/main.ts`
   const child = spawn(process.execPath, [program, ...args], {
     // What the actors start carries this HOME on: by it, what they leave behind is found.
@@ -163,6 +170,7 @@ function spawnActor(name: string, args: string[], home: string): ActorProcess {
       QUBUS_HOME: home,
       QUBUS_LOG_LEVEL: 'info',
       ...(compiled === undefined ? {} : { NODE_COMPILE_CACHE: compiled }),
+      ...environment,
     },
     stdio: ['ignore', 'ignore', 'pipe'],
   })
