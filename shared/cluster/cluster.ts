@@ -14,8 +14,6 @@ export type SlurmJobs = {
   jobCpu?: number | undefined
   /** Memory to ask for as Slurm writes it (`230G`), where that is not the pool's memory. */
   jobMemory?: string | undefined
-  /** Actors that one job starts; they share its cores and memory. */
-  processes: number
   /** Directives besides ours, each a whole option: `--gres=gpu:1`. */
   directives: readonly string[]
   /** Of our directives, those that contain one of these texts are left out. */

@@ -69,7 +69,6 @@ function slurmJobs(reading: Reading): SlurmJobs {
     account: renamedWord(reading, 'account', 'project'),
     jobCpu: kwargs.job_cpu,
     jobMemory: kwargs.job_mem,
-    processes: kwargs.processes,
     directives: options(reading, directives),
     skippedDirectives: skipped.map((text) => text.trim()).filter((text) => text !== ''),
     prologue: renamed(reading, 'job_script_prologue', 'env_extra'),

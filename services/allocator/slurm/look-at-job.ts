@@ -15,7 +15,7 @@ export type Look =
   | { is: 'unclear' }
   /** It waits for a person who will never come: to be taken away. */
   | { is: 'stuck'; reason: string }
-  | { is: 'ended'; ended: Ended }
+  | { is: 'ended'; ended: Ended; startedAt?: number | undefined; node?: string | undefined }
 
 export type LookFacts = {
   file: SlurmJobFile
@@ -51,7 +51,10 @@ export function lookAtJob({ file, entries, claimed, missingSince, now }: LookFac
     return over(now, file.ending ?? 'vanished', `Slurm does not know job ${file.id} any more`)
   }
   const meaning = meaningOf(entry.state)
-  if (meaning.state === 'ended') return over(now, howOf(file, meaning.how), wordsOf(entry))
+  // One that was quick was never seen while it ran.
+  const { startedAt, node } = entry
+  if (meaning.state === 'ended')
+    return { ...over(now, howOf(file, meaning.how), wordsOf(entry)), startedAt, node }
   if (meaning.state === 'running')
     return { is: 'running', startedAt: entry.startedAt ?? file.startedAt ?? now, node: entry.node }
   if (isAbandoned(entry.reason)) return { is: 'stuck', reason: wordsOf(entry) }
@@ -68,6 +71,6 @@ function wordsOf({ id, state, reason, node }: QueueEntry): string {
   return `Slurm job ${id}${where}: ${state}${reason === undefined ? '' : ` (${reason})`}`
 }
 
-function over(at: number, how: Ended['how'], reason: string): Look {
+function over(at: number, how: Ended['how'], reason: string): Look & { is: 'ended' } {
   return { is: 'ended', ended: { at, how, reason } }
 }

@@ -24,9 +24,12 @@ export type SlurmOptions = {
   commands?: SlurmCommands
 }
 
-/** A centre wants to be asked seldom: often only while a job that was just submitted may start, or one is being ended. */
-const POLL_SECONDS = { starting: 1, waiting: 10, calm: 30 }
+/** A centre wants to be asked seldom: often only while something is about to happen to a job. */
+const POLL_SECONDS = { busy: 1, waiting: 10, calm: 30 }
+/** After a submission, a job may start. */
 const STARTING_MS = 30_000
+/** After an actor went, Slurm takes its time to call the job over: it may be completing for some seconds. */
+const NEWS_MS = 10_000
 const ENDING_LOOK_MS = 500
 const SLACK_MS = 100
 
@@ -44,7 +47,8 @@ export class SlurmScheduler implements Scheduler {
   readonly #callbacks = new Set<() => void>()
   #looking: Promise<void> | undefined
   #ending = 0
-  #submittedAt = Number.NEGATIVE_INFINITY
+  /** Something is about to happen until then. */
+  #busyUntil = Number.NEGATIVE_INFINITY
   #lookedAt = Number.NEGATIVE_INFINITY
   #nextLookAt = Number.NEGATIVE_INFINITY
 
@@ -55,7 +59,7 @@ export class SlurmScheduler implements Scheduler {
   }
 
   get pollSeconds(): number {
-    if (this.#ending > 0 || performance.now() - this.#submittedAt < STARTING_MS) return POLL_SECONDS.starting
+    if (this.#ending > 0 || performance.now() < this.#busyUntil) return POLL_SECONDS.busy
     const waiting = [...this.#known.values()].some(({ state }) => state === 'pending')
     return waiting ? POLL_SECONDS.waiting : POLL_SECONDS.calm
   }
@@ -65,7 +69,7 @@ export class SlurmScheduler implements Scheduler {
   }
 
   expectNews(): void {
-    this.#nextLookAt = Math.min(this.#nextLookAt, this.#lookedAt + POLL_SECONDS.starting * 1000)
+    this.#lookOftenFor(NEWS_MS)
     this.#ring()
   }
 
@@ -88,8 +92,8 @@ export class SlurmScheduler implements Scheduler {
     } finally {
       this.#submitting.delete(name)
     }
-    this.#submittedAt = performance.now()
-    this.expectNews()
+    this.#lookOftenFor(STARTING_MS)
+    this.#ring()
     return name
   }
 
@@ -201,26 +205,40 @@ export class SlurmScheduler implements Scheduler {
       this.#known.set(name, { state: 'pending' })
     } else if (look.is === 'pending') this.#known.set(name, { state: 'pending', reason: look.reason })
     else if (look.is === 'running') {
-      const { startedAt, node } = look
       this.#known.set(name, { state: 'running' })
-      this.#files.update(name, (job) =>
-        job.startedAt === startedAt && job.node === node
-          ? job
-          : { ...job, startedAt, ...(node === undefined ? {} : { node }) },
-      )
+      this.#files.update(name, (job) => placed(job, look))
     } else if (look.is === 'stuck') {
       if (id !== undefined) await this.#commands.cancel(id)
       this.#settle(name, { at: Date.now(), how: 'failed', reason: look.reason })
-    } else if (look.is === 'ended') this.#settle(name, look.ended)
+    } else if (look.is === 'ended') this.#settle(name, look.ended, look)
   }
 
-  #settle(name: string, ended: NonNullable<SlurmJobFile['ended']>): void {
+  #settle(name: string, ended: NonNullable<SlurmJobFile['ended']>, at: Partial<Place> = {}): void {
     this.#known.delete(name)
-    this.#files.update(name, (job) => (job.ended ? job : { ...job, ended }))
+    this.#files.update(name, (job) => (job.ended ? job : { ...placed(job, at), ended }))
+  }
+
+  #lookOftenFor(ms: number): void {
+    this.#busyUntil = Math.max(this.#busyUntil, performance.now() + ms)
+    this.#nextLookAt = Math.min(this.#nextLookAt, this.#lookedAt + POLL_SECONDS.busy * 1000)
   }
 
   #ring(): void {
     for (const callback of this.#callbacks) callback()
+  }
+}
+
+type Place = { startedAt: number | undefined; node: string | undefined }
+
+function placed(
+  job: SlurmJobFile,
+  { startedAt = job.startedAt, node = job.node }: Partial<Place>,
+): SlurmJobFile {
+  if (job.startedAt === startedAt && job.node === node) return job
+  return {
+    ...job,
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(node === undefined ? {} : { node }),
   }
 }
 

@@ -18,7 +18,6 @@ const SPEC: JobSpec = {
 const SITE: SlurmJobs = {
   partition: 'work',
   account: 'pawsey0001',
-  processes: 1,
   directives: ['--gres=gpu:1', '--licenses=vqpu:1'],
   skippedDirectives: [],
   prologue: [],

@@ -111,6 +111,8 @@ describe('a look at the queue', () => {
     assert.deepEqual(look({ entries: [{ ...ENTRY, state: 'TIMEOUT', reason: 'TimeLimit' }] }), {
       is: 'ended',
       ended: { at: NOW, how: 'walltime', reason: 'Slurm job 12 on cpu1: TIMEOUT (TimeLimit)' },
+      startedAt: NOW - 18_000,
+      node: 'cpu1',
     })
   })
 
