@@ -99,7 +99,9 @@ function say(line: string): void {
   process.stderr.write(`slurm-lab: ${line}\n`)
 }
 
-process.exitCode = await main(process.argv.slice(2)).catch((error: Error) => {
+const code = await main(process.argv.slice(2)).catch((error: Error) => {
   say(error.message)
   return error instanceof Refusal ? 2 : 3
 })
+// The daemons that were started hold us otherwise: they go on without us.
+process.exit(code)
