@@ -279,12 +279,13 @@ test('where Slurm can not be had the reason is told, and is a failure where Slur
       reject: false,
       ...(process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {}),
     })
-  assert.match((await asNobody('')).stdout, /^missing: .* needs root/)
+  assert.match((await asNobody('')).stdout, /^missing: .* was not asked for/)
+  assert.match((await asNobody('try')).stdout, /^missing: .* needs root/)
   const required = await asNobody('require')
   assert.match(required.stderr, /QUBUS_TEST_SLURM=require: .* needs root/)
   assert.notEqual(required.exitCode, 0)
   assert.match((await asNobody('off')).stdout, /^missing: QUBUS_TEST_SLURM=off/)
-  assert.match((await asNobody('yes')).stderr, /write "require", "off" or nothing, not "yes"/)
+  assert.match((await asNobody('yes')).stderr, /write "try", "require", "off" or nothing, not "yes"/)
 })
 
 const PROGRAM = join(import.meta.dirname, 'print-slurm.ts')
