@@ -119,7 +119,7 @@ test('a node that loses power takes its processes with it: one job fails, the ot
   const root = slurmUser(slurm)
   // A child that leaves the job's session must go too.
   const script = '#!/bin/sh\nsetsid sleep 1000 &\necho "$SLURMD_NODENAME $$ $!"\nexec sleep 1000\n'
-  const options = [`--output=${outputs.path}/%j-%N`]
+  const options = [`--output=${outputs.path}/%j`]
   const moving = await root.submit(script, '--requeue', ...options)
   const first = await until('the first job runs', async () => await startOf(outputs, moving))
   const failing = await root.submit(script, '--no-requeue', `--nodelist=${first.node}`, ...options)
@@ -150,7 +150,7 @@ test('a controller that is killed knows its jobs when it is back', async (t) => 
   const root = slurmUser(slurm)
   const go = join(outputs.path, 'go')
   const script = `#!/bin/sh\necho "$SLURMD_NODENAME $$"\nuntil test -e ${go}; do sleep 0.1; done\n`
-  const running = await root.submit(script, `--output=${outputs.path}/%j-%N`)
+  const running = await root.submit(script, `--output=${outputs.path}/%j`)
   const waiting = await root.submit(script, '--begin=now+1hour', '--output=/dev/null')
   const { pids } = await until('it runs', async () => await startOf(outputs, running))
   const started = Date.now()
@@ -158,7 +158,7 @@ test('a controller that is killed knows its jobs when it is back', async (t) => 
   const written = join(slurm.folder.state, 'job_state')
   await until(
     'its state is written',
-    async () => (await stat(written).catch(() => undefined))?.mtimeMs > started,
+    async () => ((await stat(written).catch(() => undefined))?.mtimeMs ?? 0) > started,
   )
 
   await slurm.killController()
@@ -179,7 +179,7 @@ test('two labs side by side do not see each other', async (t) => {
   await using outputs = await openFolder()
   const [here, there] = [slurmUser(one), slurmUser(two)]
   const script = '#!/bin/sh\necho "$SLURMD_NODENAME $$"\nexec sleep 1000\n'
-  const options = ['--nodelist=cpu1', `--output=${outputs.path}/%x-%N`]
+  const options = ['--nodelist=cpu1', `--output=${outputs.path}/%x`]
   await here.submit(script, '--job-name=here', ...options)
   const job = await there.submit(script, '--job-name=there', ...options)
   const [mine, theirs] = await until('both run', async () => {
@@ -205,7 +205,7 @@ test('a lab writes nowhere but into its folder, and after its end no process of 
   await using outputs = await openFolder()
   const root = slurmUser(slurm)
   const script = '#!/bin/sh\nsetsid sleep 1000 &\necho "$SLURMD_NODENAME $$ $!"\nexec sleep 1000\n'
-  const job = await root.submit(script, `--output=${outputs.path}/%j-%N`)
+  const job = await root.submit(script, `--output=${outputs.path}/%j`)
   const { pids } = await until('a job runs', async () => await startOf(outputs, job))
   const all = labProcesses(slurm.folder)
   // munged, the controller and its helper, six slurmds, a step's daemon, and the job's two.
