@@ -28,6 +28,10 @@ const part = (factor: number, waits = false): string =>
 /** A `qubus run --watch` under way, and the lines that it wrote. */
 function watching(folder: string, ...args: string[]) {
   const process = start(['run', 'flow.ts', '--watch', '-p', 'n=7', '--json', ...args], { home, cwd: folder })
+  let said = ''
+  process.stderr.on('data', (chunk: Buffer) => {
+    said += String(chunk)
+  })
   let text = ''
   process.stdout.on('data', (chunk: Buffer) => {
     text += String(chunk)
@@ -38,6 +42,7 @@ function watching(folder: string, ...args: string[]) {
       .flatMap((line) => (line.startsWith('{') && line.endsWith('}') ? [JSON.parse(line) as Line] : []))
   return {
     process,
+    said: () => said,
     lines,
     line: (what: string, wanted: (line: Line) => boolean) =>
       until(`${what}: ${text.slice(-500)}`, () => lines().find(wanted)),
@@ -92,6 +97,8 @@ it('runs anew when the file or what it imports changes, also by rename; errors a
   await watched.line('the next result', ({ result }) => result === 42)
   assert.equal(watched.lines().filter(({ state }) => state === 'queued').length, queued + 1)
 
+  // A run that is still being followed would be left.
+  await until('it to watch again', () => watched.said().trimEnd().endsWith('Ctrl-C ends'))
   watched.process.kill('SIGINT')
   const { exitCode, stderr } = await watched.process
   assert.equal(exitCode, 0, stderr)

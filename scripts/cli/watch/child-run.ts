@@ -1,6 +1,7 @@
 /** A `qubus run` in a process of its own: what the flow's code does while it is loaded is over with it. */
 import { spawn } from 'node:child_process'
 import { newRunId } from '#shared/contract/ids.ts'
+import { EXIT } from '../exit-code.ts'
 import type { RunVerbOptions } from '../verbs/run.ts'
 
 export type ChildRun = {
@@ -28,8 +29,9 @@ export function startRun(target: string, options: RunVerbOptions): ChildRun {
   let replaced = false
   const done = new Promise<boolean>((resolve, reject) => {
     child.once('error', reject)
-    child.once('exit', (exitCode) => {
-      code = exitCode ?? 1
+    child.once('exit', (exitCode, signal) => {
+      // One that is told so while it ends has no handler any more.
+      code = exitCode ?? (signal === 'SIGINT' ? EXIT.interrupted : EXIT.failed)
       resolve(replaced)
     })
   })
