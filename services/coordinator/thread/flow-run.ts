@@ -75,7 +75,8 @@ export class FlowRun implements FlowContext {
   #cancelled: CancelledError | undefined
   #ending: FlowEnd | undefined
   #ended = false
-  #firstUnseen: { step: number; name: string; error: unknown } | undefined
+  /** Steps that failed before anybody had looked at them. */
+  readonly #failed: { number: number; step: Step; error: Error }[] = []
   #logged: number
 
   constructor(options: FlowRunOptions) {
@@ -279,12 +280,13 @@ export class FlowRun implements FlowContext {
   #endWhenDone(): void {
     if (!this.#ending || this.#open > 0 || this.#ended) return
     if (this.#cancelled) return this.fail(this.#cancelled)
-    const unseen = this.#firstUnseen
+    // Only now: what was given in one turn with it must not decide whether it was looked at in time.
+    const unseen = this.#failed.find(({ step }) => !step.observed)
     if (unseen === undefined) return this.#end({ ...this.#ending, steps: this.#asked })
     this.fail(
       new QubusError(
         'UNHANDLED_REJECTION',
-        `step ${unseen.step} (${JSON.stringify(unseen.name)}) failed and nobody awaited it: ${(unseen.error as Error).message}`,
+        `step ${unseen.number} (${JSON.stringify(unseen.step.name)}) failed and nobody awaited it: ${unseen.error.message}`,
         { cause: unseen.error },
       ),
     )
@@ -341,10 +343,10 @@ export class FlowRun implements FlowContext {
     }
     const error = item.error === undefined ? new CancelledError() : fromFailure(item.error)
     step.sink.reject(error)
-    // Code that is about to look does so within this turn. What was cancelled did not go wrong.
+    // What was cancelled did not go wrong.
+    if (item.state === 'failed' && !step.observed) this.#failed.push({ number: item.step, step, error })
+    // Code that is about to look does so within this turn.
     nextTurn(() => {
-      if (!step.observed && item.state === 'failed')
-        this.#firstUnseen ??= { step: item.step, name: step.name, error }
       this.#endWhenDone()
       this.#endWhenCancelled()
     })
