@@ -55,8 +55,8 @@ export function slurmConf(folder: LabFolder, host: string, ports: LabPorts): str
     'MessageTimeout=5',
     'TCPTimeout=2',
     'KillWait=3',
-    // Of `--export=NONE`: a slow host's login shell may take longer than the 2 s it has by default.
-    'GetEnvTimeout=30',
+    // Of `--export=NONE`: no login shell is asked, but only what lies in the state folder (login-environment.ts).
+    'GetEnvTimeout=0',
     'ReturnToService=2',
     'JobRequeue=1',
     'RebootProgram=/bin/true',

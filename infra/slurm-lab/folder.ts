@@ -16,6 +16,8 @@ export type LabFolder = {
   socket: string
   munge: string
   state: string
+  /** What a login gives to each user's jobs: a file a user, a line a variable. Slurm knows it by this name. */
+  logins: string
   spool: string
   run: string
   logs: string
@@ -39,6 +41,7 @@ export function labFolder(root: string): LabFolder {
     socket: join(root, 'munge.socket'),
     munge: join(root, 'munge'),
     state: join(root, 'state'),
+    logins: join(root, 'state', 'env_cache'),
     spool: join(root, 'spool'),
     run: join(root, 'run'),
     logs,

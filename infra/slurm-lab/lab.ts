@@ -6,6 +6,7 @@ import { CGROUP_CONF, gresConf, type LabPorts, slurmConf } from './configuration
 import { answering, type LabSite, listening, startDaemon, usable } from './daemons.ts'
 import { type LabFolder, labFolder, prepareFolder } from './folder.ts'
 import { controllerProcesses, findDaemon, labProcesses, nodeProcesses } from './lab-processes.ts'
+import { writeLoginEnvironments } from './login-environment.ts'
 import { freePorts } from './ports.ts'
 import { powerOff, powerOffNow } from './power-off.ts'
 import type { SlurmPrograms } from './programs.ts'
@@ -38,6 +39,7 @@ export type LabOptions = {
 export async function startLab({ root, packages: programs }: LabOptions): Promise<Lab> {
   const site = { folder: labFolder(root), programs }
   await prepareFolder(site.folder)
+  await writeLoginEnvironments(site.folder)
   try {
     for (let tries = 1; ; tries++) {
       const problem = await start(site).catch((error: Error) => error)

@@ -1,5 +1,16 @@
-/** Says whether a test would get a Slurm here: run as somebody else by the test beside it. */
+/** Says whether a test would get a Slurm here; with `stay` it then has a job until it is ended. Run by the tests beside it. */
+import { slurmUser } from '../support/slurm-user.ts'
+import { until } from '../support/until.ts'
 import { withSlurm } from '../support/with-slurm.ts'
+import { STAYING } from './job-start.ts'
 
 await using slurm = await withSlurm()
-process.stdout.write('missing' in slurm ? `missing: ${slurm.missing}\n` : 'started\n')
+if ('missing' in slurm) process.stdout.write(`missing: ${slurm.missing}\n`)
+else if (process.argv[2] !== 'stay') process.stdout.write('started\n')
+else {
+  const user = slurmUser(slurm)
+  const job = await user.submit(STAYING, '--output=/dev/null')
+  await until('it runs', async () => (await user.fieldOf(job, 'JobState')) === 'RUNNING')
+  process.stdout.write(`started ${slurm.folder.root}\n`)
+  await new Promise(() => setInterval(() => {}, 1_000))
+}

@@ -27,10 +27,19 @@ setImmediate(() => {
 
 // Servers have process groups of their own: a test run that is stopped would leave them behind.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-  process.once(signal, () => {
-    for (const { pid } of descendantsOf(process.pid)) process.kill(pid, 'SIGKILL')
+  // Not once: a second signal, of the runner and of whoever stopped it, would end us in the midst of this.
+  process.on(signal, () => {
+    for (const { pid } of descendantsOf(process.pid)) killIfThere(pid)
     process.exit(1)
   })
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It ended with another one.
+  }
 }
 
 const HELD_OPEN_MS = 10_000
@@ -52,7 +61,7 @@ async function assertNoDescendants(): Promise<void> {
     await pause(20)
     left = descendantsOf(process.pid)
   }
-  for (const { pid } of left) process.kill(pid, 'SIGKILL')
+  for (const { pid } of left) killIfThere(pid)
   if (left.length > 0)
     throw new Error(
       `processes were left behind: ${left.map((each) => `${each.pid} ${each.command}`).join(', ')}`,
