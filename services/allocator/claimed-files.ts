@@ -1,6 +1,17 @@
 /** Files named after jobs, one each: the claim of a job's name, then what became of it. Written whole or not at all. */
 import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { z } from 'zod'
+
+export const Identity = z.object({ pid: z.number().int().positive(), start: z.string(), boot: z.string() })
+
+/** How a job ended, as a {@link Job} says it. */
+export const JobEnd = z.object({
+  at: z.number(),
+  how: z.enum(['orderly', 'failed', 'signalled', 'vanished', 'walltime', 'cancelled']),
+  reason: z.string(),
+})
+export type JobEnd = z.infer<typeof JobEnd>
 
 export class ClaimedFiles<F extends { name: string }> {
   readonly #folder: string

@@ -2,17 +2,28 @@
 import type { Cluster } from '#shared/cluster/cluster.ts'
 import { LocalScheduler } from './local/local-scheduler.ts'
 import type { Scheduler } from './scheduler.ts'
+import { slurmCommands } from './slurm/slurm-commands.ts'
 import { SlurmScheduler } from './slurm/slurm-scheduler.ts'
 
-/** What the cluster's pools need, no more. */
-export function schedulerFor(cluster: Cluster, home: string): Scheduler {
+/**
+ * What the cluster's pools need, no more.
+ * @param environment Slurm's commands have it, but for what of it is about their own output.
+ */
+export function schedulerFor(
+  cluster: Cluster,
+  home: string,
+  environment: Readonly<Record<string, string>>,
+): Scheduler {
   const pools = [...cluster.pools.values()]
   const slurm = new Map(
     pools.flatMap(({ name, slurm }) => (slurm === undefined ? [] : [[name, slurm] as const])),
   )
   const local = new LocalScheduler(home)
   if (slurm.size === 0) return local
-  return severalSchedulers(local, new SlurmScheduler({ home, pools: slurm }), (pool) => slurm.has(pool))
+  const commands = slurmCommands(environment)
+  return severalSchedulers(local, new SlurmScheduler({ home, pools: slurm, commands }), (pool) =>
+    slurm.has(pool),
+  )
 }
 
 function severalSchedulers(

@@ -32,7 +32,8 @@ const STEP_MS = 1_000
 const SHUTDOWN_GRACE_SECONDS = 25
 
 export async function startAllocator(actor: Actor, options: AllocatorOptions): Promise<Running> {
-  const scheduler = options.scheduler ?? schedulerFor(options.cluster, options.home)
+  const scheduler =
+    options.scheduler ?? schedulerFor(options.cluster, options.home, actor.environment.forTasks)
   const wake = coalesce(() => {
     allocations.step()
     void pools.scale()

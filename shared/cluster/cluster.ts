@@ -25,8 +25,6 @@ export type SlurmJobs = {
   logDirectory?: string | undefined
   /** On the node, for what tasks leave for a while. */
   localDirectory?: string | undefined
-  /** Network interface over which jobs reach the broker. */
-  interface?: string | undefined
 }
 
 export type Pool = {

@@ -48,7 +48,6 @@ export const ClusterKwargs = z.object({
   cores: count(1).optional(),
   memory: size.optional(),
   processes: count(1).default(1),
-  interface: word.optional(),
   queue: word.optional(),
   account: word.optional(),
   /** The older name of `account`. */
@@ -104,6 +103,7 @@ export const KWARGS = {
     name: 'jobs get names by which they are found again',
     n_workers: 'adapt_kwargs says how many jobs there are',
     python: 'jobs run the Node.js that Qubus has with it',
+    interface: 'jobs reach the broker at the address that its credentials name',
     death_timeout: 'a job without its broker asks again until its walltime',
     nanny: '',
     extra: '',

@@ -75,7 +75,6 @@ function slurmJobs(reading: Reading): SlurmJobs {
     shebang: kwargs.shebang ?? '#!/bin/bash',
     logDirectory: kwargs.log_directory,
     localDirectory: kwargs.local_directory,
-    interface: kwargs.interface,
   }
 }
 

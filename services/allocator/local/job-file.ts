@@ -1,9 +1,7 @@
 /** `<home>/jobs/<name>.json`: which process a job of this machine is. */
 import { z } from 'zod'
 import { homePaths } from '#shared/config/home.ts'
-import { ClaimedFiles } from '../claimed-files.ts'
-
-const Identity = z.object({ pid: z.number().int().positive(), start: z.string(), boot: z.string() })
+import { ClaimedFiles, Identity, JobEnd } from '../claimed-files.ts'
 
 const JobFile = z.object({
   name: z.string(),
@@ -20,13 +18,7 @@ const JobFile = z.object({
   /** Somebody asked it to end, for this reason. */
   ending: z.enum(['walltime', 'cancelled']).optional(),
   endingAt: z.number().optional(),
-  ended: z
-    .object({
-      at: z.number(),
-      how: z.enum(['orderly', 'failed', 'signalled', 'vanished', 'walltime', 'cancelled']),
-      reason: z.string(),
-    })
-    .optional(),
+  ended: JobEnd.optional(),
 })
 export type JobFile = z.infer<typeof JobFile>
 

@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { leaderWith } from '#shared/process/find.ts'
 import { identify, isAlive, type ProcessIdentity, signalExactly } from '#shared/process/identity.ts'
+import type { JobEnd } from '../claimed-files.ts'
 import { msSince } from '../ms-since.ts'
 import type { CancelOptions, Job, JobId, JobSpec, Scheduler } from '../scheduler.ts'
 import { shareGpus } from './gpu-shares.ts'
@@ -10,8 +11,6 @@ import { type JobFile, type JobFiles, jobFiles } from './job-file.ts'
 import { rotateJobLog, tailJobLog } from './job-log.ts'
 import { type JobExit, startJob } from './start-job.ts'
 import { JOB_VARIABLE, sweepOrphans } from './sweep-orphans.ts'
-
-type Ended = NonNullable<JobFile['ended']>
 
 /** A claim whose claimer died: its process is looked for so long, then the start counts as never made. */
 const CLAIM_GRACE_MS = 2_000
@@ -146,7 +145,7 @@ export class LocalScheduler implements Scheduler {
   }
 
   /** A job counts as ended only when nothing of it runs any more: its successor must not run beside it. */
-  #settle(name: string, ended: Ended): void {
+  #settle(name: string, ended: JobEnd): void {
     if (this.#settling.has(name)) return
     const settled = (async () => {
       await sweepOrphans(name)
@@ -200,7 +199,7 @@ function isOverdue(job: JobFile): boolean {
   )
 }
 
-function vanished(job: JobFile, reason: string): Ended {
+function vanished(job: JobFile, reason: string): JobEnd {
   return { at: Date.now(), how: job.ending ?? 'vanished', reason }
 }
 

@@ -1,10 +1,9 @@
 /** What one look at the queue says of a job that we know: a pure decision. */
+import type { JobEnd } from '../claimed-files.ts'
 import { msSince } from '../ms-since.ts'
 import { isAbandoned, isHeld, meaningOf } from './job-state.ts'
 import type { QueueEntry } from './queue-line.ts'
 import type { SlurmJobFile } from './slurm-job-file.ts'
-
-type Ended = NonNullable<SlurmJobFile['ended']>
 
 export type Look =
   | { is: 'pending'; reason: string | undefined }
@@ -15,7 +14,7 @@ export type Look =
   | { is: 'unclear' }
   /** It waits for a person who will never come: to be taken away. */
   | { is: 'stuck'; reason: string }
-  | { is: 'ended'; ended: Ended; startedAt?: number | undefined; node?: string | undefined }
+  | { is: 'ended'; ended: JobEnd; startedAt?: number | undefined; node?: string | undefined }
 
 export type LookFacts = {
   file: SlurmJobFile
@@ -62,7 +61,7 @@ export function lookAtJob({ file, entries, claimed, missingSince, now }: LookFac
 }
 
 // What we end ourselves ends in various ways: as it likes after our signal, or by Slurm's.
-function howOf(file: SlurmJobFile, how: Ended['how']): Ended['how'] {
+function howOf(file: SlurmJobFile, how: JobEnd['how']): JobEnd['how'] {
   return file.ending !== undefined && how !== 'walltime' ? file.ending : how
 }
 
@@ -71,6 +70,6 @@ function wordsOf({ id, state, reason, node }: QueueEntry): string {
   return `Slurm job ${id}${where}: ${state}${reason === undefined ? '' : ` (${reason})`}`
 }
 
-function over(at: number, how: Ended['how'], reason: string): Look & { is: 'ended' } {
+function over(at: number, how: JobEnd['how'], reason: string): Look & { is: 'ended' } {
   return { is: 'ended', ended: { at, how, reason } }
 }

@@ -32,9 +32,8 @@ export type SlurmCommands = {
   cancel(id: string, signal?: 'TERM'): Promise<void>
 }
 
-export function slurmCommands(
-  environment: Readonly<Record<string, string | undefined>> = process.env,
-): SlurmCommands {
+/** @param environment of whoever asks: the path, and where Slurm's configuration is. */
+export function slurmCommands(environment: Readonly<Record<string, string | undefined>>): SlurmCommands {
   const run = async (
     command: string,
     args: string[],

@@ -8,20 +8,29 @@ import type { SlurmJobs } from '#shared/cluster/cluster.ts'
 import { codeOf, QubusError } from '#shared/contract/errors.ts'
 import { identify, isAlive, type ProcessIdentity } from '#shared/process/identity.ts'
 import { NODE_FLAGS } from '#shared/process/node-flags.ts'
+import type { JobEnd } from '../claimed-files.ts'
 import { tailJobLog } from '../local/job-log.ts'
 import type { CancelOptions, Job, JobId, JobSpec, Scheduler } from '../scheduler.ts'
 import { jobScript } from './job-script.ts'
 import { type Look, lookAtJob } from './look-at-job.ts'
 import type { QueueEntry } from './queue-line.ts'
-import { type SlurmCommands, slurmCommands } from './slurm-commands.ts'
-import { type SlurmJobFile, type SlurmJobFiles, slurmJobFiles } from './slurm-job-file.ts'
+import type { SlurmCommands } from './slurm-commands.ts'
+import {
+  type Known,
+  type Place,
+  placed,
+  type SlurmJobFile,
+  type SlurmJobFiles,
+  slurmJobFiles,
+  toJob,
+} from './slurm-job-file.ts'
 
 export type SlurmOptions = {
   /** Where the files go, in its folder `jobs/slurm`. */
   home: string
   /** What the pools want, by name. */
   pools: ReadonlyMap<string, SlurmJobs>
-  commands?: SlurmCommands
+  commands: SlurmCommands
 }
 
 /** A centre wants to be asked seldom: often only while something is about to happen to a job. */
@@ -32,8 +41,6 @@ const STARTING_MS = 30_000
 const NEWS_MS = 10_000
 const ENDING_LOOK_MS = 500
 const SLACK_MS = 100
-
-type Known = { state: 'pending' | 'running'; reason?: string | undefined }
 
 export class SlurmScheduler implements Scheduler {
   readonly #files: SlurmJobFiles
@@ -52,7 +59,7 @@ export class SlurmScheduler implements Scheduler {
   #lookedAt = Number.NEGATIVE_INFINITY
   #nextLookAt = Number.NEGATIVE_INFINITY
 
-  constructor({ home, pools, commands = slurmCommands() }: SlurmOptions) {
+  constructor({ home, pools, commands }: SlurmOptions) {
     this.#files = slurmJobFiles(home)
     this.#pools = pools
     this.#commands = commands
@@ -213,7 +220,7 @@ export class SlurmScheduler implements Scheduler {
     } else if (look.is === 'ended') this.#settle(name, look.ended, look)
   }
 
-  #settle(name: string, ended: NonNullable<SlurmJobFile['ended']>, at: Partial<Place> = {}): void {
+  #settle(name: string, ended: JobEnd, at: Partial<Place> = {}): void {
     this.#known.delete(name)
     this.#files.update(name, (job) => (job.ended ? job : { ...placed(job, at), ended }))
   }
@@ -228,36 +235,6 @@ export class SlurmScheduler implements Scheduler {
   }
 }
 
-type Place = { startedAt: number | undefined; node: string | undefined }
-
-function placed(
-  job: SlurmJobFile,
-  { startedAt = job.startedAt, node = job.node }: Partial<Place>,
-): SlurmJobFile {
-  if (job.startedAt === startedAt && job.node === node) return job
-  return {
-    ...job,
-    ...(startedAt === undefined ? {} : { startedAt }),
-    ...(node === undefined ? {} : { node }),
-  }
-}
-
 function isOf({ claimedBy }: SlurmJobFile, self: ProcessIdentity): boolean {
   return claimedBy.pid === self.pid && claimedBy.start === self.start && claimedBy.boot === self.boot
-}
-
-function toJob(file: SlurmJobFile, known: Known | undefined): Job {
-  const { name, pool, ended, node, submittedAt, startedAt } = file
-  return {
-    id: name,
-    name,
-    pool,
-    state: ended ? 'ended' : (known?.state ?? 'pending'),
-    how: ended?.how,
-    reason: ended?.reason ?? known?.reason,
-    node,
-    submittedAt,
-    startedAt,
-    endedAt: ended?.at,
-  }
 }

@@ -27,7 +27,9 @@ const SITE: SlurmJobs = {
 async function opened(sites: Record<string, SlurmJobs> = {}) {
   if ('missing' in slurm) throw new Error(slurm.missing)
   const home = await tempHome()
-  const counted = countCommands(slurmCommands({ ...process.env, ...slurm.environment }))
+  const counted = countCommands(
+    slurmCommands({ ...process.env, ...slurm.environment, OF_THE_TEST: 'no job sees it' }),
+  )
   const open = () =>
     new SlurmScheduler({
       home: home.path,
@@ -104,12 +106,12 @@ describe('jobs on Slurm', { skip }, () => {
     const environment = JSON.parse(text[1] ?? '{}') as Record<string, string>
     assert.equal(environment['QUBUS_JOB'], job.name)
     // Nothing of ours came along but what the job was given.
-    assert.equal(environment['HOME_OF_THE_TEST'], undefined)
+    assert.equal(environment['OF_THE_TEST'], undefined)
     await at.scheduler.forget(job.name)
     assert.equal(await at.jobOf(job.name), undefined)
   })
 
-  it('that fail or are out of time say so in words of Slurm', async () => {
+  it('that fail say so in words of Slurm', async () => {
     await using at = await opened()
     const fails = spec('process.exit(3)')
     await at.scheduler.submit(fails)
